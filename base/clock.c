@@ -1,0 +1,70 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec ts;
+    clock_gettime(id, &ts);
+    return ts.tv_sec * CLOCK_SECOND + ts.tv_nsec / 1000;
+}
+
+int64_t clock_now(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t clock_monotonic(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+/* Splits time; false when the year is not 1..9999. */
+static bool split(int64_t time, struct tm *ret_tm, int *ret_us)
+{
+    int64_t us = time % CLOCK_SECOND;
+    if (us < 0)
+        us += CLOCK_SECOND;
+    time_t seconds = (time - us) / CLOCK_SECOND;
+    if (!gmtime_r(&seconds, ret_tm) || ret_tm->tm_year < 1 - 1900 || ret_tm->tm_year > 9999 - 1900)
+        return false;
+    *ret_us = (int)us;
+    return true;
+}
+
+const char *clock_format_rfc3339(int64_t time, char text[CLOCK_TEXT])
+{
+    struct tm tm;
+    int us;
+    text[0] = '\0';
+    if (time != CLOCK_UNKNOWN && split(time, &tm, &us))
+        snprintf(text, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900,
+                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, us);
+    return text;
+}
+
+const char *clock_format_rfc5322(int64_t time, char text[CLOCK_TEXT])
+{
+    static const char days[] = "Sun\0Mon\0Tue\0Wed\0Thu\0Fri\0Sat";
+    static const char months[] = "Jan\0Feb\0Mar\0Apr\0May\0Jun\0Jul\0Aug\0Sep\0Oct\0Nov\0Dec";
+    struct tm tm;
+    int us;
+    text[0] = '\0';
+    if (time != CLOCK_UNKNOWN && split(time, &tm, &us))
+        snprintf(text, CLOCK_TEXT, "%s, %d %s %04d %02d:%02d:%02d +0000", &days[tm.tm_wday * 4],
+                 tm.tm_mday, &months[tm.tm_mon * 4], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                 tm.tm_sec);
+    return text;
+}
+
+int64_t clock_days(int year, int month, int day)
+{
+    /* Counted from 1 March, so that the leap day ends a year; 400 years are 146097 days. */
+    int64_t y = year - (month <= 2);
+    int64_t era = (y >= 0 ? y : y - 399) / 400;
+    int64_t year_of_era = y - era * 400;
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}

@@ -1,0 +1,2 @@
+room_library(base domain.c libidn2)
+room_library(base domain.c libpsl)

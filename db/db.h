@@ -1,0 +1,92 @@
+/* db.h - rows: the connection, batches written exactly once, and what the command line reads.
+ *
+ * Errors of every call that talks to the server:
+ *   -EAGAIN   the server is away, full, or asks to try again (SQLSTATE 08, 40, 53, 57P)
+ *   -ESTALE   the lane's position is not what we thought: read it again
+ *   -EPROTO   the schema is newer or older than this program
+ *   -EINVAL   the server refused it; the text has SQLSTATE and the server's words
+ *   -ENOMEM
+ * After -EAGAIN the connection is broken: db_reset, with a pause that the caller chooses. */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include "attribute/attribution.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "classify/verdict.h"
+#include "parser/report.h"
+
+struct db;
+
+/* Connects (bounded by connect_timeout, 10 s when conninfo has none). Session in UTC. */
+int db_open(const char *conninfo, struct db **ret, struct err *e);
+int db_reset(struct db *db, struct err *e);
+void db_free(struct db *db);
+
+/* ---- a batch: messages of one lane, in the order of the lane ---- */
+
+struct db_position {
+    uint64_t segment;
+    uint64_t offset;
+};
+
+struct db_lane {
+    struct id journal;
+    unsigned lane;
+    struct str node;
+};
+
+struct db_event {
+    const struct report_recipient *recipient; /* NULL: the message names none */
+    const struct verdict *verdict;            /* NULL: not a bounce */
+    struct attribution attribution;
+    enum report_kind kind;
+    struct str tenant;
+    struct str stream;
+    bool trusted; /* verified, or its domain says trust_unverified */
+};
+
+struct db_message {
+    struct id id;
+    int64_t received_at; /* microseconds since the epoch */
+    struct db_position at, next;
+    struct str client_address;
+    struct str helo;
+    struct str protocol;
+    struct str tls;
+    struct str mail_from;
+    const struct str *rcpt_to;
+    size_t rcpt_to_n;
+    uint64_t size;
+    bool truncated;
+    struct str body; /* evidence */
+    const struct report *report;
+    const struct db_event *events; /* ids are the message's with ordinals 1.. */
+    size_t events_n;
+};
+
+/* The lane's position; {0, 0} and a new row when the server has none. */
+int db_lane_position(struct db *db, const struct db_lane *lane, struct db_position *ret,
+                     struct err *e);
+
+/* How many messages of the batch went where. */
+struct db_written {
+    size_t messages;
+    size_t set_aside;
+    struct err last_refusal; /* why the last of them was set aside */
+};
+
+/* Writes all rows of the messages and moves the lane's position from `from` to the last message's
+ * next, in one transaction. A message that the server refuses is found by halving and goes to
+ * set_aside with its words and its record; what stands beside it is written. On an error what was
+ * committed before it is in *ret_position (start there again), nothing else was written. */
+int db_write(struct db *db, const struct db_lane *lane, struct db_position from,
+             const struct db_message *messages, size_t n, struct db_position *ret_position,
+             struct db_written *ret, struct err *e);
+
+/* Puts one message into set_aside without trying it (it killed its workers) and moves on. */
+int db_set_aside(struct db *db, const struct db_lane *lane, struct db_position from,
+                 const struct db_message *message, struct str reason, struct err *e);
+
+#endif

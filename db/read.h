@@ -1,0 +1,56 @@
+/* read.h - what the command line asks the database: named questions, answers as tables.
+ *
+ * The questions are SQL functions and views of the schema (migrations/), so that a person with psql
+ * gets the same answers. Times come as RFC 3339 text in UTC. */
+#ifndef DB_READ_H
+#define DB_READ_H
+
+#include "db/db.h"
+
+/* X(id, parameters, sql): the rows of each are described beside its function in migrations/. */
+#define DB_QUESTIONS(X)                                                                        \
+    X(DB_ASK_SUPPRESSIONS, 3, "tenant or NULL, limit, keys after this one or NULL")            \
+    X(DB_ASK_SUPPRESSION, 1, "address: every scope that holds it")                             \
+    X(DB_ASK_SUPPRESSED, 2, "address, tenant or NULL: one row, is it suppressed and why")      \
+    X(DB_ASK_EVENTS, 2, "limit, before this event id or NULL: the newest first")               \
+    X(DB_ASK_EVENT, 1, "event or message id: one row an event with words, rule and effect")    \
+    X(DB_ASK_EVIDENCE, 1, "event or message id: the raw mail, column raw (bytes)")             \
+    X(DB_ASK_SET_ASIDE, 1, "limit: the messages set aside, newest first")                      \
+    X(DB_ASK_SET_ASIDE_ONE, 1, "id: all that is known of one, column raw (bytes)")             \
+    X(DB_ASK_LANES, 0, "every lane and its position")                                          \
+    X(DB_ASK_COUNTS, 0, "rows: name, count; for `status`")
+
+enum db_question {
+#define X(id, parameters, meaning) id,
+    DB_QUESTIONS(X)
+#undef X
+        DB_QUESTION_COUNT
+};
+
+enum db_type { DB_TEXT, DB_NUMBER, DB_BOOL, DB_TIME, DB_BYTES };
+
+struct db_cell {
+    struct str text; /* DB_BOOL: "true" or "false"; DB_BYTES: the bytes themselves */
+    bool null;
+};
+
+struct db_table {
+    size_t columns_n;
+    const struct str *names;
+    const enum db_type *types;
+    size_t rows_n;
+    const struct db_cell *cells; /* row * columns_n + column */
+};
+
+/* Asks; params that are absent strings are NULL. All of *ret lives in a. */
+int db_ask(struct db *db, struct arena *a, enum db_question question, const struct str *params,
+           size_t params_n, struct db_table *ret, struct err *e);
+
+/* Writes a message that was set aside after it was read again (message->id is its own), and takes
+ * it from set_aside, in one transaction. -ENOENT: it is not there (any more). -EINVAL: refused
+ * again; it stays. */
+int db_set_aside_retried(struct db *db, const struct db_message *message, struct err *e);
+/* Forgets it. -ENOENT as above. */
+int db_set_aside_drop(struct db *db, struct id message, struct err *e);
+
+#endif

@@ -1,0 +1,84 @@
+/* receiver.h - socket bytes in, durable journal records out.
+ *
+ * N threads, each with its own event loop, its own SO_REUSEPORT listeners and its own journal lane.
+ * A message is answered 250 only after the lane says that it is durable. Knows nothing of MIME or
+ * PostgreSQL. RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034 and 3463 (codes). */
+#ifndef RECEIVER_RECEIVER_H
+#define RECEIVER_RECEIVER_H
+
+#include "base/err.h"
+#include "returnpath/returnpath.h"
+#include "spool/spool.h"
+
+#include <stdatomic.h>
+
+struct receiver;
+
+struct receiver_listen {
+    const char *address; /* "127.0.0.1", "::1" */
+    uint16_t port;
+};
+
+/* Sizes in octets, times in microseconds, 0 = no limit unless said. */
+struct receiver_limits {
+    uint64_t message_bytes;    /* announced as SIZE */
+    uint64_t keep_bytes;       /* of a body; the rest is counted and dropped. Not 0 */
+    uint32_t recipients;       /* of one message: more get 452 4.5.3. Not 0, <= SPOOL_RECIPIENTS_MAX */
+    uint32_t connections;
+    uint32_t bad_commands;     /* then 421 */
+    int64_t command_timeout;   /* from one command's end to the next command's end */
+    int64_t data_timeout;      /* for one whole message */
+    int64_t session_timeout;
+    uint64_t body_memory;      /* of all bodies held at a time */
+};
+
+/* Shared by all threads; may live in shared memory for `status`. Only ever added to, but for those
+ * named "now". */
+#define RECEIVER_COUNTERS(X)                                                 \
+    X(connections, "connections accepted")                                   \
+    X(connections_now, "connections open now")                               \
+    X(connections_refused, "connections refused over limits.connections")    \
+    X(body_bytes_now, "octets of bodies held now")                           \
+    X(messages, "messages answered 250")                                     \
+    X(messages_failed, "messages answered 4xx after their data")             \
+    X(messages_refused, "messages answered 5xx after their data")            \
+    X(messages_truncated, "messages of which only the front was kept")       \
+    X(octets, "octets of messages answered 250")                             \
+    X(rcpt_accepted, "RCPT answered 250")                                    \
+    X(rcpt_relay, "RCPT refused: not our domain")                            \
+    X(rcpt_unknown, "RCPT refused: the domain does not take it")             \
+    X(bad_commands, "commands answered 500 to 504")                          \
+    X(timeouts, "connections ended by a time limit")                         \
+    X(no_room, "MAIL answered 452: no room in the journal")
+
+struct receiver_counters {
+#define X(name, meaning) _Atomic uint64_t name;
+    RECEIVER_COUNTERS(X)
+#undef X
+};
+
+struct receiver_config {
+    const char *hostname;
+    const struct receiver_listen *listen;
+    size_t listen_n;
+    unsigned threads;
+    const struct returnpath_domains *domains;
+    struct receiver_limits limits;
+    struct spool *spool;
+    struct receiver_counters *counters;
+};
+
+/* Binds, opens lanes 0..threads-1 and starts the threads. On failure nothing is left running:
+ * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL ... with address and port in *e. config and all it points to
+ * stay valid until receiver_free. */
+int receiver_start(const struct receiver_config *config, struct receiver **ret, struct err *e);
+
+/* Stops accepting, answers 421 to idle clients, lets a message in DATA finish for at most grace
+ * (microseconds), then closes. Returns at once; any thread. */
+void receiver_stop(struct receiver *r, int64_t grace);
+
+/* Waits until all threads have ended; all journal lanes are closed then. */
+void receiver_join(struct receiver *r);
+void receiver_free(struct receiver *r);
+
+#endif
