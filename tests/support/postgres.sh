@@ -140,7 +140,8 @@ start() { # DIR FSYNC
     fi
     # The dead server of a kill9 whose process nobody has reaped looks alive to PostgreSQL.
     pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null || true)
-    [ -z "$pid" ] || ! is_zombie "$pid" || rm -f "$dir/data/postmaster.pid"
+    [ -z "$pid" ] || ! is_zombie "$pid" ||
+        rm -f "$dir/data/postmaster.pid" "$dir/socket/.s.PGSQL.5432.lock"
     (as_user "$bin/postgres" -D "$dir/data" -k "$dir/socket" -p 5432 ${BOUNCEMX_PG_OPTIONS:-}) \
         </dev/null >>"$dir/server.log" 2>&1 9>&- &
     pid=$!
