@@ -181,10 +181,12 @@ COMMENT ON FUNCTION bouncemx.set_aside_put(
     uuid, integer, bigint, bigint)
     IS 'Sets one message aside (the_rcpt_to: a line each); false when it is there already.';
 
-CREATE FUNCTION bouncemx.set_aside_take(the_id uuid) RETURNS boolean
+CREATE FUNCTION bouncemx.set_aside_take(the_id uuid) RETURNS text
     LANGUAGE plpgsql AS $$
+DECLARE
+    the_node text;
 BEGIN
-    DELETE FROM bouncemx.set_aside WHERE id = the_id;
-    RETURN FOUND;
+    DELETE FROM bouncemx.set_aside WHERE id = the_id RETURNING node INTO the_node;
+    RETURN the_node;
 END $$;
-COMMENT ON FUNCTION bouncemx.set_aside_take(uuid) IS 'Takes a message from set_aside, for good unless the transaction fails; false when it is not there.';
+COMMENT ON FUNCTION bouncemx.set_aside_take(uuid) IS 'Takes a message from set_aside, for good unless the transaction fails; returns the node that received it, NULL when it is not there.';
