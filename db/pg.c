@@ -209,6 +209,12 @@ int pg_script(struct pg *pg, const char *sql, int limit_ms, struct err *e)
     return take_results(pg, deadline_of(limit_ms), NULL, e);
 }
 
+void pg_forget(struct pg *pg, enum pg_statement which)
+{
+    REQUIRE((size_t)which < PG_STATEMENTS_MAX);
+    pg->prepared[which] = false;
+}
+
 const char *pg_sqlstate(const struct pg *pg)
 {
     return pg->sqlstate;

@@ -61,6 +61,9 @@ int pg_call(struct pg *pg, enum pg_statement which, const char *sql,
  * otherwise; the rows are dropped. */
 int pg_script(struct pg *pg, const char *sql, int limit_ms, struct err *e);
 
+/* The statement in this place is prepared anew by its next call, from another text. */
+void pg_forget(struct pg *pg, enum pg_statement which);
+
 /* Of the last call that failed: five characters, or "" when the server said none. */
 const char *pg_sqlstate(const struct pg *pg);
 
