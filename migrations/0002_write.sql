@@ -127,7 +127,7 @@ BEGIN
            e.confidence::bouncemx.bounce_confidence, e.rule, e.mx_operator,
            e.source::bouncemx.address_source, e.status, e.diagnostic, e.evidence_text,
            count(*) OVER (PARTITION BY e.address_key, e.tenant),
-           last_value(e.id) OVER (all_of_it), last_value(e.received_at) OVER (all_of_it)
+           last_value(e.id) OVER all_of_it, last_value(e.received_at) OVER all_of_it
       FROM (SELECT generate_series(1, cardinality(e_id)) AS n, unnest(e_id) AS id,
                    unnest(e_received_at) AS received_at,
                    unnest(e_kind) AS kind, unnest(e_tenant) AS tenant,

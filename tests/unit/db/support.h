@@ -102,11 +102,11 @@ static inline void test_value(struct db *db, const char *sql, char *text, size_t
     pg_result_free(res);
 }
 
-#define assert_value(db, sql, expected)                    \
-    do {                                                   \
-        char value_[8192];                                 \
-        test_value(db, sql, value_, sizeof(value_));       \
-        assert_string_equal(value_, expected);             \
+#define assert_value(db, sql, expected)              \
+    do {                                             \
+        char value_[8192];                           \
+        test_value(db, sql, value_, sizeof(value_)); \
+        assert_string_equal(value_, expected);       \
     } while (0)
 
 /* ---- messages ---- */

@@ -87,16 +87,14 @@ static void test_refused(void **state)
     unsigned version = 77;
     struct db *db = test_schema("t_migrate_newer");
     test_run(db, "UPDATE bouncemx.schema_migration SET checksum = 'other' WHERE number = 2");
-    assert_int_equal(db_migrate(db, NULL, NULL, &version, &e), 0); /* nothing to do, all there */
-    test_run(db, "DELETE FROM bouncemx.schema_migration WHERE number > 2");
     assert_int_equal(db_migrate(db, NULL, NULL, &version, &e), -EPROTO);
     assert_non_null(strstr(e.text, "step 2"));
     db_free(db);
 
     db = test_schema("t_migrate_newer");
     char sql[200];
-    snprintf(sql, sizeof(sql),
-             "INSERT INTO bouncemx.schema_migration VALUES (%u, 'future', 'x')", db_steps_n + 1);
+    snprintf(sql, sizeof(sql), "INSERT INTO bouncemx.schema_migration VALUES (%u, 'future', 'x')",
+             db_steps_n + 1);
     test_run(db, sql);
     version = 77;
     assert_int_equal(db_migrate(db, NULL, NULL, &version, &e), -EPROTO);
