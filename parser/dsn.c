@@ -234,21 +234,33 @@ static bool is_status_type(struct str type)
            str_eq(type, STR("message/delivery_status"));
 }
 
+/* True when somebody has to be told more of this recipient. */
+static bool is_incomplete(const struct report_recipient *to)
+{
+    return to->action == REPORT_ACTION_FAILED || to->action == REPORT_ACTION_DELAYED ||
+           to->action == REPORT_ACTION_NONE;
+}
+
 /* Where the fields say nothing, the notice for people may. */
 static void complete_from_notice(struct reader *r)
 {
+    /* The notice is searched once for each of these: a bound. */
+    enum { COMPLETED_MAX = 64 };
     struct report *report = r->report;
     struct str notice = {NULL, 0};
-    for (size_t i = 0; i < report->recipients_n; i++) {
+    for (size_t i = 0; i < report->recipients_n && i < COMPLETED_MAX; i++) {
         struct report_recipient *to = &report->recipients[i];
-        if (!str_is_absent(to->diagnostic) ||
-            (to->action != REPORT_ACTION_FAILED && to->action != REPORT_ACTION_DELAYED &&
-             to->action != REPORT_ACTION_NONE))
+        bool nobody = str_is_absent(to->final_recipient) && str_is_absent(to->original_recipient);
+        if ((!str_is_absent(to->diagnostic) && !nobody) || !is_incomplete(to))
             continue;
         if (str_is_absent(notice))
             notice = reader_notice(r, NOTICE_BYTES, NULL);
         if (str_is_absent(notice))
             return;
+        if (nobody && report->recipients_n == 1)
+            to->final_recipient = reader_text(r, freeform_only_recipient(r, notice));
+        if (!str_is_absent(to->diagnostic))
+            continue;
         struct str reason = freeform_reason(notice, to->final_recipient);
         if (str_is_absent(reason))
             reason = freeform_reason(notice, to->original_recipient);
@@ -256,16 +268,15 @@ static void complete_from_notice(struct reader *r)
     }
 }
 
-/* Status and reply code from the remote words. A Status that only says its class gives way to a
- * code in the words of the same class: many reporters write x.0.0 whatever they were told. */
+/* Status and reply code from the remote words. A code in the remote side's own words goes before
+ * the Status field: reporters write x.0.0, their own 4.4.7 for "gave up", or what they made of the
+ * command that failed. */
 static void codes_read(struct report_recipient *to)
 {
     struct status_codes codes = status_find(to->diagnostic);
     to->reply_code = codes.reply;
-    if (str_is_absent(codes.status))
-        return;
     if (str_is_absent(to->status) ||
-        (status_is_bare(to->status) && to->status.p[0] == codes.status.p[0]))
+        (!str_is_absent(codes.status) && codes.status.p[0] != '2' && !status_is_bare(codes.status)))
         to->status = codes.status;
 }
 
@@ -285,11 +296,20 @@ static enum report_kind kind_of(const struct reader *r)
                                         : REPORT_DELIVERED;
 }
 
+static bool finish(struct reader *r)
+{
+    complete_from_notice(r);
+    for (size_t i = 0; i < r->report->recipients_n; i++)
+        codes_read(&r->report->recipients[i]);
+    r->report->kind = kind_of(r);
+    r->report->reader = "dsn";
+    return true;
+}
+
 bool dsn_read(struct reader *r)
 {
     const struct mime *m = r->mime;
     bool found = false;
-    /* Outside returned messages first; a report that was forwarded as a whole stands inside one. */
     for (size_t i = 0; i < m->parts_n; i++) {
         const struct mime_part *part = &m->parts[i];
         if (part->in_message != MIME_TOP || part->body.n == 0)
@@ -297,12 +317,29 @@ bool dsn_read(struct reader *r)
         if (is_status_type(part->type) || (part->parent != MIME_TOP && looks_like(r, part->body)))
             found |= part_read(r, part->body);
     }
-    if (!found)
-        return false;
-    complete_from_notice(r);
-    for (size_t i = 0; i < r->report->recipients_n; i++)
-        codes_read(&r->report->recipients[i]);
-    r->report->kind = kind_of(r);
-    r->report->reader = "dsn";
-    return true;
+    return found && finish(r);
+}
+
+bool dsn_read_nested(struct reader *r)
+{
+    const struct mime *m = r->mime;
+    for (size_t i = 0; i < m->parts_n; i++)
+        if (m->parts[i].in_message != MIME_TOP && is_status_type(m->parts[i].type) &&
+            part_read(r, m->parts[i].body))
+            return finish(r);
+    return false;
+}
+
+bool dsn_read_text(struct reader *r, struct str text)
+{
+    static const struct str names[] = {STR_INIT("Reporting-MTA:"), STR_INIT("Final-Recipient:"),
+                                       STR_INIT("Original-Recipient:")};
+    for (size_t at = 0; at < text.n;) {
+        struct str rest = str_from(text, at);
+        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+            if (str_istarts(rest, names[k]))
+                return part_read(r, rest) && finish(r);
+        at = str_chr(text, '\n', at) + 1;
+    }
+    return false;
 }

@@ -34,8 +34,10 @@ static bool is_blank(struct str line)
 enum stand {
     STAND_NONE,
     STAND_INSIDE,   /* somewhere in a sentence */
-    STAND_LABELLED, /* behind "Recipient:", "RCPT TO:" and the like */
-    STAND_REPLY,    /* inside a quoted reply */
+    STAND_TO,       /* behind "To:": the returned message's, most often */
+    STAND_LABELLED, /* behind "user", "address" and the like */
+    STAND_REPLY,    /* inside a quoted reply or its command */
+    STAND_NAMED,    /* behind "Recipient:", "could not be delivered to" and the like */
     STAND_HEAD,     /* at the line's head, alone or with its reason behind it */
 };
 
@@ -47,7 +49,15 @@ static bool only_marks(struct str s)
     return true;
 }
 
-static enum stand stand_of(struct str line, struct str address)
+/* True when the last line with words before at announces what follows: "...:" or "----- ... -----".
+ */
+static bool is_announced(struct str text, size_t at)
+{
+    struct str before = str_trim(str_sub(text, 0, line_start(text, at)));
+    return before.n > 0 && (before.p[before.n - 1] == ':' || before.p[before.n - 1] == '-');
+}
+
+static enum stand stand_of(struct str text, struct str line, struct str address)
 {
     size_t from = (size_t)(address.p - line.p), to = from + address.n;
     struct str before = str_trim(str_sub(line, 0, from)), after = str_from(line, to);
@@ -57,13 +67,18 @@ static enum stand stand_of(struct str line, struct str address)
     if (only_marks(before)) {
         struct str rest = str_trim(after);
         if (rest.n == 0 || strchr(":;,(.-|=", rest.p[0]) || reply ||
-            (after.p[0] == '\t' || str_starts(after, STR("  "))))
+            (after.p[0] == '\t' || str_starts(after, STR("  "))) ||
+            is_announced(text, (size_t)(line.p - text.p)))
             return STAND_HEAD;
         return STAND_LABELLED;
     }
-    if (reply)
+    if (reply || str_ifind(before, STR("rcpt to"), 0) < before.n)
         return STAND_REPLY;
-    return notice_is_label(before) ? STAND_LABELLED : STAND_INSIDE;
+    if (str_ieq(before, STR("to: <")) || str_ieq(before, STR("to:")))
+        return STAND_TO;
+    return notice_is_recipient_label(before) ? STAND_NAMED
+           : notice_is_label(before)         ? STAND_LABELLED
+                                             : STAND_INSIDE;
 }
 
 struct candidate {
@@ -94,10 +109,11 @@ static size_t candidates_find(const struct reader *r, struct str notice, struct 
         struct str line = line_at(notice, line_start(notice, (size_t)(address.p - notice.p)));
         if (line.n > 2000)
             continue;
-        if (is_reporter(r, address) || mailbox_eq(address, sender) || notice_is_contact(line) ||
-            str_ifind(str_sub(line, 0, 24), STR("from"), 0) < (line.n < 24 ? line.n : 24))
+        enum stand stand = stand_of(notice, line, address);
+        if (stand < STAND_NAMED &&
+            (is_reporter(r, address) || mailbox_eq(address, sender) || notice_is_contact(line) ||
+             str_ifind(str_sub(line, 0, 24), STR("from"), 0) < (line.n < 24 ? line.n : 24)))
             continue;
-        enum stand stand = stand_of(line, address);
         size_t i = 0;
         while (i < n && !mailbox_eq(found[i].address, address))
             i++;
@@ -122,7 +138,7 @@ static size_t paragraph_end(struct str text, size_t at, struct str address)
             if (words)
                 return from;
         } else if (from > at && mailbox_next(line, &in_line, &other) &&
-                   !mailbox_eq(other, address) && stand_of(line, other) == STAND_HEAD) {
+                   !mailbox_eq(other, address) && stand_of(text, line, other) == STAND_HEAD) {
             return from;
         } else {
             words |= !only_marks(line);
@@ -175,15 +191,10 @@ static struct str coded_line(struct str notice)
     return (struct str){NULL, 0};
 }
 
-static void recipient_take(struct reader *r, struct str notice, struct str address)
+/* The words about one recipient, and the codes in them. */
+static void words_take(struct reader *r, struct report_recipient *to, struct str notice,
+                       struct str reason)
 {
-    if (reader_recipient_find(r, address))
-        return;
-    struct report_recipient *to = reader_recipient_add(r);
-    if (!to)
-        return;
-    to->final_recipient = reader_text(r, address);
-    struct str reason = freeform_reason(notice, address);
     struct status_codes codes = status_find(reason);
     if (codes.reply == 0 && codes.status.n == 0) {
         struct str coded = coded_line(notice);
@@ -196,6 +207,25 @@ static void recipient_take(struct reader *r, struct str notice, struct str addre
     to->reply_code = codes.reply;
 }
 
+static void recipient_take(struct reader *r, struct str notice, struct str address)
+{
+    if (reader_recipient_find(r, address))
+        return;
+    struct report_recipient *to = reader_recipient_add(r);
+    if (!to)
+        return;
+    to->final_recipient = reader_text(r, address);
+    words_take(r, to, notice, freeform_reason(notice, address));
+}
+
+/* A notice that names nobody: the words are kept; the envelope may tell whom they are about. */
+static void nobody_take(struct reader *r, struct str notice)
+{
+    struct report_recipient *to = reader_recipient_add(r);
+    if (to)
+        words_take(r, to, notice, (struct str){NULL, 0});
+}
+
 /* X-Failed-Recipients: a list (Exim, Google). */
 static void failed_recipients(struct reader *r, struct str notice, struct str list)
 {
@@ -205,20 +235,34 @@ static void failed_recipients(struct reader *r, struct str notice, struct str li
         recipient_take(r, notice, address);
 }
 
-static void text_recipients(struct reader *r, struct str notice)
+/* The addresses that stand best, in front of the others in found; their number. */
+static size_t candidates_best(const struct reader *r, struct str notice, struct candidate *found)
 {
-    struct candidate *found = ARENA_ARRAY(&r->mime->scratch, CANDIDATES_MAX, struct candidate);
-    if (!found)
-        return;
     struct str sender = mailbox_first(&r->mime->scratch, header(r, STR("To")));
-    size_t n = candidates_find(r, notice, sender, found);
+    size_t n = candidates_find(r, notice, sender, found), kept = 0;
     enum stand best = STAND_NONE;
     for (size_t i = 0; i < n; i++)
         if (found[i].stand > best)
             best = found[i].stand;
     for (size_t i = 0; i < n; i++)
         if (found[i].stand == best)
-            recipient_take(r, notice, found[i].address);
+            found[kept++] = found[i];
+    return kept;
+}
+
+static void text_recipients(struct reader *r, struct str notice)
+{
+    struct candidate *found = ARENA_ARRAY(&r->mime->scratch, CANDIDATES_MAX, struct candidate);
+    size_t n = found ? candidates_best(r, notice, found) : 0;
+    for (size_t i = 0; i < n; i++)
+        recipient_take(r, notice, found[i].address);
+}
+
+struct str freeform_only_recipient(struct reader *r, struct str notice)
+{
+    struct candidate *found = ARENA_ARRAY(&r->mime->scratch, CANDIDATES_MAX, struct candidate);
+    size_t n = found ? candidates_best(r, str_sub(notice, 0, original_marker(notice)), found) : 0;
+    return n == 1 && found[0].stand >= STAND_REPLY ? found[0].address : (struct str){NULL, 0};
 }
 
 static bool has_returned_part(const struct reader *r)
@@ -240,33 +284,54 @@ static bool is_labelled_report(const struct reader *r)
     return false;
 }
 
+/* What speaks for a notice. */
+struct evidence {
+    bool mta;      /* a mail system is the sender */
+    bool subject;  /* announces it */
+    bool words;    /* the text says that mail was not delivered */
+    bool returned; /* a returned message is there */
+    bool labelled; /* its own type or header says it */
+};
+
+static bool is_notice(const struct evidence *e)
+{
+    if (!e->words && !e->subject && !e->labelled && !e->returned)
+        return false;
+    return e->labelled || (e->mta && (e->subject || e->returned || e->words)) ||
+           (e->subject && e->returned && e->words);
+}
+
 bool freeform_read(struct reader *r)
 {
     struct report *report = r->report;
     struct str text = reader_notice(r, NOTICE_BYTES, NULL);
-    if (text.n == 0)
-        return false;
     size_t marker = original_marker(text);
     struct str notice = str_sub(text, 0, marker);
     struct str failed = header(r, STR("X-Failed-Recipients"));
-    bool mta = notice_is_mta(header(r, STR("From")), report->from) ||
-               str_eq(header(r, STR("Return-Path")), STR("<>"));
-    bool subject = notice_is_subject(report->subject);
-    bool returned = marker < text.n || has_returned_part(r);
-    bool words = notice_is_failure(notice);
-    bool report_like = (mta && subject) || (mta && returned) || (subject && returned && words) ||
-                       (mta && words) || is_labelled_report(r) || failed.n > 0;
-    if (!report_like || (!words && !subject && failed.n == 0 && !returned))
+    struct evidence e = {
+        .mta = notice_is_mta(header(r, STR("From")), report->from) ||
+               str_eq(header(r, STR("Return-Path")), STR("<>")),
+        .subject = notice_is_subject(report->subject),
+        .words = notice_is_failure(notice),
+        .returned = marker < text.n || has_returned_part(r),
+        .labelled = failed.n > 0 || is_labelled_report(r),
+    };
+    if (!is_notice(&e))
         return false;
-    /* Only from here on is it taken for a notice; one that names nobody stays one when the words
-     * and the sender say so. */
-    if (failed.n > 0)
-        failed_recipients(r, notice, failed);
+    /* A report's fields may stand in its text: the MIME structure was lost on the way. */
+    if (dsn_read_text(r, notice))
+        return true;
+    failed_recipients(r, notice, failed);
     if (report->recipients_n == 0)
         text_recipients(r, notice);
-    if (report->recipients_n == 0 && !(words && (mta || subject) && returned) &&
-        !(mta && subject && words))
-        return false;
+    if (report->recipients_n == 0 && dsn_read_nested(r))
+        return true;
+    /* One that names nobody stays a notice when both the words and the sender say so. */
+    if (report->recipients_n == 0) {
+        if (!e.words || !((e.mta && (e.subject || e.returned)) || (e.subject && e.returned)))
+            return false;
+        nobody_take(r, notice);
+    }
     bool delay = notice_is_delay(report->subject, notice);
     for (size_t i = 0; i < report->recipients_n; i++)
         report->recipients[i].action = delay ? REPORT_ACTION_DELAYED : REPORT_ACTION_FAILED;

@@ -144,7 +144,12 @@ struct str mailbox_typed(struct arena *a, struct str value)
         rest = str_trim(str_from(rest, semicolon + 1));
     struct str address = mailto_drop(route_drop(word(rest)));
     address = mailbox_unescape(a, mailbox_xtext(a, address));
-    return str_is_absent(address) ? address : finish(a, address);
+    struct str found = str_is_absent(address) ? address : finish(a, address);
+    size_t at = 0;
+    /* "|/usr/bin/filter user@example.com": the address of an expansion. */
+    if (str_is_absent(found) && mailbox_next(rest, &at, &address))
+        found = finish(a, address);
+    return found;
 }
 
 struct str mailbox_first(struct arena *a, struct str value)

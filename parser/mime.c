@@ -191,6 +191,18 @@ static GMimeObject *next_child(struct walk *w)
     return NULL;
 }
 
+/* What stands behind the header of a multipart that has no part: its boundary is missing or
+ * another. */
+static struct mime_part body_as_text(struct mime *m)
+{
+    struct str body = str_sub(str_from(m->bytes, m->header.end), 0, MIME_BODY_MAX);
+    return (struct mime_part){.type = STR("text/plain"),
+                              .charset = m->parts[0].charset,
+                              .body = body,
+                              .parent = 0,
+                              .in_message = MIME_TOP};
+}
+
 static int parts_walk(struct mime *m, GMimeMessage *message, const struct report_limits *limits)
 {
     struct walk w = {.m = m, .limits = limits, .room = limits->depth + 2};
@@ -207,6 +219,9 @@ static int parts_walk(struct mime *m, GMimeMessage *message, const struct report
             fits =
                 part_add(&w, child, w.stack[w.depth - 1].parent, w.stack[w.depth - 1].in_message);
     }
+    if (fits && m->parts_n == 1 && str_starts(m->parts[0].type, STR("multipart/")) &&
+        parts_grow(&w))
+        m->parts[m->parts_n++] = body_as_text(m);
     if (!fits || !root) {
         m->over = true;
         m->parts_n = 0;
@@ -228,7 +243,12 @@ int mime_open(struct mime *m, struct str message, const struct report_limits *li
     if (m->over)
         return 0;
 
-    GByteArray *array = g_byte_array_new_take((guint8 *)bytes, m->bytes.n);
+    char *blind = arena_alloc(&m->scratch, m->bytes.n + 1);
+    if (!blind)
+        return -ENOMEM;
+    memcpy(blind, bytes, m->bytes.n);
+    scan_blind(blind, m->bytes.n);
+    GByteArray *array = g_byte_array_new_take((guint8 *)blind, m->bytes.n);
     GMimeStream *stream = g_mime_stream_mem_new_with_byte_array(array);
     g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
     GMimeParser *parser = g_mime_parser_new_with_stream(stream);

@@ -14,7 +14,8 @@ bool notice_is_mta(struct str from_value, struct str address)
         STR_INIT("mdaemon"),         STR_INIT("mailsupport"),
         STR_INIT("mail-delivery"),   STR_INIT("bounce-notification"),
         STR_INIT("delivery-status"), STR_INIT("mail_delivery"),
-        STR_INIT("majordomo"),
+        STR_INIT("post_master"),     STR_INIT("post-master"),
+        STR_INIT("mail.daemon"),
     };
     static const struct str names[] = {
         STR_INIT("mail delivery s"),       STR_INIT("mail delivery sub"),
@@ -125,7 +126,9 @@ bool notice_is_failure(struct str text)
         STR_INIT("delivery to these"),
         STR_INIT("delivery of the message"),
         STR_INIT("deliver your message"),
-        STR_INIT("delivering your message"),
+        STR_INIT("delivering your m"),
+        STR_INIT("error delivering"),
+        STR_INIT("not a valid user"),
         STR_INIT("delivery of your message"),
         STR_INIT("delivery attempt"),
         STR_INIT("delivery error"),
@@ -234,6 +237,28 @@ bool notice_is_contact(struct str line)
                                        STR_INIT("for more information"),
                                        STR_INIT("complain")};
     return ANY(line, words);
+}
+
+bool notice_is_recipient_label(struct str before)
+{
+    static const struct str words[] = {
+        STR_INIT("recipient"),
+        STR_INIT("delivered to"),
+        STR_INIT("deliver to"),
+        STR_INIT("delivering to"),
+        STR_INIT("delivery to"),
+        STR_INIT("delivering your"),
+        STR_INIT("deliver your"),
+        STR_INIT("deliver message to"),
+        STR_INIT("deliver mail to"),
+        STR_INIT("rcpt_to"),
+        STR_INIT("addressee"),
+        STR_INIT("failed address"),
+        STR_INIT("could not be sent to"),
+        STR_INIT("message to"),
+        STR_INIT("mail to"),
+    };
+    return !notice_is_contact(before) && ANY(before, words);
 }
 
 bool notice_is_label(struct str before)

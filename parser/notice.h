@@ -14,7 +14,9 @@ bool notice_is_failure(struct str text);
 bool notice_is_delay(struct str subject, struct str text);
 /* The line is about whom to ask, not about a recipient. */
 bool notice_is_contact(struct str line);
-/* Words that stand in front of a failed recipient: "Recipient:", "could not be delivered to". */
+/* Words in front of an address that make it a failed recipient: "Recipient:", "delivered to". */
+bool notice_is_recipient_label(struct str before);
+/* ... that may do so. */
 bool notice_is_label(struct str before);
 
 #endif

@@ -34,6 +34,10 @@ struct str reader_notice(struct reader *r, size_t max, size_t *ret_part);
 
 /* The readers. Each gives true when it understood the message and has filled the report. */
 bool dsn_read(struct reader *r);
+/* The same of a report that lost its structure, or one inside a message that was passed on: only
+ * for what is known to be a notice. */
+bool dsn_read_text(struct reader *r, struct str text);
+bool dsn_read_nested(struct reader *r);
 bool arf_read(struct reader *r);
 bool freeform_read(struct reader *r);
 
@@ -45,6 +49,9 @@ size_t original_marker(struct str text);
 /* The reason that a notice gives for one address: from the address on to the next paragraph's end.
  * Absent when the address does not stand there. */
 struct str freeform_reason(struct str notice, struct str address);
+
+/* The one address that the notice is about; absent when there is none or it could be several. */
+struct str freeform_only_recipient(struct reader *r, struct str notice);
 
 /* What the top headers alone say: REPORT_OTHER when nothing. */
 enum report_kind kind_by_headers(const struct reader *r);

@@ -135,7 +135,7 @@ static void kind_read(struct reader *r)
         return;
     if (!r->mime->over && freeform_read(r))
         return;
-    if (kind == REPORT_OTHER)
+    if (report->kind == REPORT_OTHER)
         report->reader = "none";
 }
 

@@ -68,6 +68,44 @@ size_t scan_normalise(struct str message, char *to)
     return n - from;
 }
 
+/* The fields that a GMimeMessage decodes while it is parsed. */
+static bool is_decoded_field(struct str line)
+{
+    static const struct str names[] = {
+        STR_INIT("From"),
+        STR_INIT("To"),
+        STR_INIT("Cc"),
+        STR_INIT("Bcc"),
+        STR_INIT("Sender"),
+        STR_INIT("Reply-To"),
+        STR_INIT("Subject"),
+        STR_INIT("Date"),
+        STR_INIT("Message-Id"),
+        STR_INIT("Resent-"),
+        STR_INIT("Disposition-Notification-To"),
+        STR_INIT("References"),
+        STR_INIT("In-Reply-To"),
+        STR_INIT("Autocrypt"),
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (str_istarts(line, names[i]))
+            return true;
+    return false;
+}
+
+void scan_blind(char *bytes, size_t n)
+{
+    struct str all = str_of(bytes, n);
+    for (size_t at = 0; at < n;) {
+        /* The first letters of the names above. */
+        if (strchr("FfTtCcBbSsRrDdMmIiAa", bytes[at]) && bytes[at] &&
+            is_decoded_field(str_sub(all, at, at + 32)))
+            bytes[at] = 'X';
+        size_t end = str_chr(all, '\n', at);
+        at = end + 1;
+    }
+}
+
 struct scan {
     const struct report_limits *limits;
     size_t parts, headers, header_bytes;

@@ -13,6 +13,11 @@
  * of them than LF, spaces otherwise. Returns its length. */
 size_t scan_normalise(struct str message, char *to);
 
+/* Renames, in a copy that only GMime sees, the fields that it would decode at once and with
+ * recursion (addresses; "((((" ends its stack) or at a cost (subjects). Every line that could be
+ * one, wherever it stands: what GMime takes for a header is then no question. */
+void scan_blind(char *bytes, size_t n);
+
 /* True when the (normalised) message is within the limits. */
 bool scan_within(struct str message, const struct report_limits *limits);
 

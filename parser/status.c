@@ -134,9 +134,11 @@ static int reply_at(struct str s, size_t at)
     size_t end = at + 3;
     char next = end < s.n ? s.p[end] : '\n';
     if (is_word_char(next) || next == '@' || next == '/' || next == '%' ||
-        (next == '.' && end + 1 < s.n && ascii_is_digit(s.p[end + 1])))
+        (next == '.' && end + 1 < s.n && is_word_char(s.p[end + 1])))
         return 0;
     if (at > 0 && strchr("./+$@", s.p[at - 1]))
+        return 0;
+    if (at > 1 && s.p[at - 1] == '-' && is_word_char(s.p[at - 2]))
         return 0;
     if (next == ',' && end + 1 < s.n && ascii_is_digit(s.p[end + 1]))
         return 0;
