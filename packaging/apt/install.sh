@@ -38,6 +38,7 @@ restore() {
 
 install_as_root() {
     export DEBIAN_FRONTEND=noninteractive
+    umask 022
     # An earlier run that was killed may have left its saved file: that one is the host's own.
     if [[ ! -e $saved && -e $policy ]]; then
         mv -f "$policy" "$saved"
