@@ -47,7 +47,7 @@ static void test_find(void **state)
         {"Exim 4.92.3 could not deliver", NULL, 0},
         {"version 4.2.1 of the program", NULL, 0},
         {"at 10.5.1.1 and 5.1.1.2", NULL, 0},
-        {"message of 550000 bytes, 550 KB", NULL, 550},
+        {"message of 550000 bytes, 550 KB", NULL, 0},
         {"u529@mx-529.example: no", NULL, 0},
         {"<kim@kontor-529.example>: 198.51.100.3 said: 550 no", NULL, 550},
         {"smtp;421 4.7.650 IP address throttled", "4.7.650", 421},
