@@ -155,30 +155,58 @@ static size_t paragraph_end(struct str text, size_t at, struct str address)
     return text.n;
 }
 
+/* Without the lines in front that only say what follows: dashes, our side's commands. */
+static struct str preamble_drop(struct str reason)
+{
+    static const struct str heads[] = {STR_INIT("---"), STR_INIT("... while talking"),
+                                       STR_INIT("while talking"), STR_INIT(">>> ")};
+    for (;;) {
+        reason = str_trim(reason);
+        size_t i = 0;
+        while (i < sizeof(heads) / sizeof(heads[0]) && !str_istarts(reason, heads[i]))
+            i++;
+        size_t end = str_chr(reason, '\n', 0);
+        if (i == sizeof(heads) / sizeof(heads[0]) || end == reason.n)
+            return str_starts(reason, STR("<<< ")) ? str_from(reason, 4) : reason;
+        reason = str_from(reason, end + 1);
+    }
+}
+
+/* The reason behind the address at notice[from, to). */
+static struct str reason_behind(struct str notice, size_t from, size_t to, struct str address)
+{
+    size_t at = to, line_from = line_start(notice, from);
+    while (at < notice.n && strchr(">\"')]:;, \t", notice.p[at]) && notice.p[at])
+        at++;
+    size_t end = paragraph_end(notice, at, address);
+    /* The reply that the address stands inside of begins before it. */
+    if (status_find(line_at(notice, line_from)).reply > 0)
+        at = line_from;
+    return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
+}
+
 struct str freeform_reason(struct str notice, struct str address)
 {
+    enum { LOOKS_MAX = 16 };
     struct str best = {NULL, 0};
+    int best_worth = -1;
     if (address.n == 0)
         return best;
-    for (size_t at = 0, n = 0; n < 16 && (at = str_ifind(notice, address, at)) < notice.n; n++) {
-        size_t from = at + address.n;
-        at = from;
-        while (from < notice.n && strchr(">\"')]:;, \t", notice.p[from]) && notice.p[from])
-            from++;
-        struct str reason = str_trim(str_sub(notice, from, paragraph_end(notice, from, address)));
-        size_t line_from = line_start(notice, at - 1);
-        struct str line = line_at(notice, line_from);
-        /* The reply that the address stands inside of. */
-        if (status_find(line).reply > 0)
-            reason = str_trim(str_sub(notice, line_from, (size_t)(reason.p + reason.n - notice.p)));
-        reason = str_sub(reason, 0, REASON_BYTES);
+    for (size_t at = 0, n = 0; n < LOOKS_MAX && (at = str_ifind(notice, address, at)) < notice.n;
+         n++) {
+        size_t from = at;
+        at += address.n;
+        struct str reason = reason_behind(notice, from, at, address);
         if (reason.n == 0 || only_marks(reason))
             continue;
         struct status_codes codes = status_find(reason);
-        if (codes.reply > 0 || codes.status.n > 0)
-            return reason;
-        if (best.n == 0)
+        struct str line = line_at(notice, line_start(notice, from));
+        bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
+        int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
+        if (worth > best_worth) {
             best = reason;
+            best_worth = worth;
+        }
     }
     return best;
 }
@@ -266,7 +294,8 @@ static void text_recipients(struct reader *r, struct str notice)
 struct str freeform_only_recipient(struct reader *r, struct str notice)
 {
     struct candidate *found = ARENA_ARRAY(&r->mime->scratch, CANDIDATES_MAX, struct candidate);
-    size_t n = found ? candidates_best(r, str_sub(notice, 0, original_marker(notice)), found) : 0;
+    size_t n =
+        found ? candidates_best(r, str_sub(notice, 0, original_marker(notice, NULL)), found) : 0;
     return n == 1 && found[0].stand >= STAND_REPLY ? found[0].address : (struct str){NULL, 0};
 }
 
@@ -320,7 +349,7 @@ bool freeform_read(struct reader *r)
     if (!e.mta && !e.subject && !e.labelled)
         return false;
     struct str text = reader_notice(r, NOTICE_BYTES, NULL);
-    size_t marker = original_marker(text);
+    size_t marker = original_marker(text, NULL);
     struct str notice = str_sub(text, 0, marker);
     e.words = notice_is_failure(str_sub(notice, 0, WORDS_BYTES));
     e.returned = marker < text.n || has_returned_part(r);

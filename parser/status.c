@@ -124,6 +124,22 @@ static bool introduces_reply(struct str word)
     return false;
 }
 
+/* " KB", " bytes" ...: the number in front is an amount. */
+static bool is_measure(struct str s)
+{
+    static const struct str words[] = {
+        STR_INIT("kb"),    STR_INIT("mb"),      STR_INIT("byte"),   STR_INIT("kilob"),
+        STR_INIT("megab"), STR_INIT("sec"),     STR_INIT("min"),    STR_INIT("hour"),
+        STR_INIT("day"),   STR_INIT("message"), STR_INIT("recipi"), STR_INIT("mail"),
+        STR_INIT("line"),  STR_INIT("percent"),
+    };
+    s = str_trim(s);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (str_istarts(s, words[i]))
+            return true;
+    return false;
+}
+
 /* How surely the three digits at s[at] are a reply code: 0 no, 1 perhaps, 2 yes. */
 static int reply_at(struct str s, size_t at)
 {
@@ -151,7 +167,8 @@ static int reply_at(struct str s, size_t at)
         return 2;
     if (at > 1 && s.p[at - 1] == ' ' && strchr(":;>)]|", s.p[at - 2]))
         return 2;
-    return s.p[at + 1] <= '5' && (next == ' ' || next == '-') ? 1 : 0;
+    return s.p[at + 1] <= '5' && (next == ' ' || next == '-') && !is_measure(str_from(s, end)) ? 1
+                                                                                               : 0;
 }
 
 struct status_codes status_find(struct str text)
