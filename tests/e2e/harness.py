@@ -244,10 +244,10 @@ class Setup:
         the very bytes that were sent; what was not, at most once; nothing else is there."""
         rows = self.pg.sql("""
             select e.final_recipient, m.id, count(distinct m.id), count(*),
-                   count(v.message_id), min(md5(v.raw))
+                   count(v.id), min(md5(v.raw))
             from bouncemx.event e
-            join bouncemx.message m on m.id = e.message_id
-            left join bouncemx.evidence v on v.message_id = m.id
+            left join bouncemx.message m on m.id = bouncemx.message_of(e.id)
+            left join bouncemx.evidence v on v.id = m.id
             group by 1, 2""")
         seen, wrong = {}, []
         for address, message, messages, joined, evidence, digest in rows:
@@ -269,6 +269,9 @@ class Setup:
         for table in ("message", "event", "evidence"):
             count = self.pg.count(f"select count(*) from bouncemx.{table}")
             expect(count == len(seen), f"{count} rows in {table}, expected {len(seen)}")
+        # Every address is new and bounces hard: counted twice would show here.
+        counted = self.pg.sql("select address_key, events from bouncemx.suppression where events <> 1")
+        expect(not counted, f"suppressions by more than one event: {counted[:5]}")
         aside = self.pg.count("select count(*) from bouncemx.set_aside")
         expect(aside == set_aside, f"{aside} messages set aside, expected {set_aside}")
         self.note(acknowledged=len(acked), rows=len(seen),

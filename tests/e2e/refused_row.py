@@ -39,8 +39,8 @@ def test(setup):
     setup.check_exactly_once(good, set_aside=len(places))
     rows = setup.json_lines("set-aside", "list")
     for row in rows:
-        expect("this row is not wanted" in row["reason"] and "P0001" in row["reason"],
-               f"the reason lacks PostgreSQL's words or its SQLSTATE: {row['reason']!r}")
+        expect("this row is not wanted" in row["reason"] and row["sqlstate"] == "P0001",
+               f"the reason lacks PostgreSQL's words or its SQLSTATE: {row}")
     # Still refused: it stays, and the exit status says so.
     done = setup.command("set-aside", "retry", rows[0]["id"], code=1)
     expect("this row is not wanted" in done.errors, f"stderr: {done.errors!r}")
