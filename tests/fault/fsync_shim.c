@@ -1,8 +1,8 @@
 /* fsync_shim.c - preloaded: makes fdatasync and fsync fail on demand.
  *
- * BOUNCEMX_FSYNC_CONTROL names a file. While it is not there, calls go to the kernel. Its content is
- * "EIO" or "ENOSPC", then optionally how many calls shall fail (1 when not said); it is removed when
- * the last of them is due. The data is not synced then, as a real disk would have it. */
+ * BOUNCEMX_FSYNC_CONTROL names a file. While it is not there, calls go to the kernel. Its content
+ * is "EIO" or "ENOSPC", then optionally how many calls shall fail (1 when not said); it is removed
+ * when the last of them is due. The data is not synced then, as a real disk would have it. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
