@@ -27,7 +27,7 @@ def main(name, test, arguments=None, bound=1200):
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         test(setup)
-    harness.main("bench/" + name, checked, arguments, bound)
+    harness.main("bench_" + name, checked, arguments, bound)
 
 
 def generator_path(setup):
