@@ -127,7 +127,7 @@ BEGIN
            e.confidence::bouncemx.bounce_confidence, e.rule, e.mx_operator,
            e.source::bouncemx.address_source, e.status, e.diagnostic, e.evidence_text,
            count(*) OVER (PARTITION BY e.address_key, e.tenant),
-           last_value(e.id) OVER (all_of_it), last_value(e.received_at) OVER (all_of_it)
+           last_value(e.id) OVER all_of_it, last_value(e.received_at) OVER all_of_it
       FROM (SELECT generate_series(1, cardinality(e_id)) AS n, unnest(e_id) AS id,
                    unnest(e_received_at) AS received_at,
                    unnest(e_kind) AS kind, unnest(e_tenant) AS tenant,
@@ -181,10 +181,12 @@ COMMENT ON FUNCTION bouncemx.set_aside_put(
     uuid, integer, bigint, bigint)
     IS 'Sets one message aside (the_rcpt_to: a line each); false when it is there already.';
 
-CREATE FUNCTION bouncemx.set_aside_take(the_id uuid) RETURNS boolean
+CREATE FUNCTION bouncemx.set_aside_take(the_id uuid) RETURNS text
     LANGUAGE plpgsql AS $$
+DECLARE
+    the_node text;
 BEGIN
-    DELETE FROM bouncemx.set_aside WHERE id = the_id;
-    RETURN FOUND;
+    DELETE FROM bouncemx.set_aside WHERE id = the_id RETURNING node INTO the_node;
+    RETURN the_node;
 END $$;
-COMMENT ON FUNCTION bouncemx.set_aside_take(uuid) IS 'Takes a message from set_aside, for good unless the transaction fails; false when it is not there.';
+COMMENT ON FUNCTION bouncemx.set_aside_take(uuid) IS 'Takes a message from set_aside, for good unless the transaction fails; returns the node that received it, NULL when it is not there.';
