@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -300,6 +301,9 @@ def main(name, test, arguments=None, bound=170):
     options = parser.parse_args()
     if not options.seed:
         options.seed = random.SystemRandom().randrange(1, 1 << 31)
+
+    # Processes die on purpose here.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
     def ended(signum, _frame):
         raise KeyboardInterrupt(f"signal {signum}")
