@@ -154,7 +154,7 @@ static int reply_at(struct str s, size_t at)
     return s.p[at + 1] <= '5' && (next == ' ' || next == '-') ? 1 : 0;
 }
 
-struct status_codes status_find(struct str text)
+struct status_codes reply_codes_find(struct str text)
 {
     struct status_codes codes = {{NULL, 0}, 0};
     size_t sure = text.n, maybe = text.n;
