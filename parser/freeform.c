@@ -6,7 +6,12 @@
 #include "parser/status.h"
 #include "parser/text.h"
 
-enum { NOTICE_BYTES = 64 * 1024, REASON_BYTES = 4096, CANDIDATES_MAX = 256 };
+enum {
+    NOTICE_BYTES = 64 * 1024,
+    WORDS_BYTES = 16 * 1024,
+    REASON_BYTES = 4096,
+    CANDIDATES_MAX = 256
+};
 
 static struct str header(const struct reader *r, struct str name)
 {
@@ -304,18 +309,21 @@ static bool is_notice(const struct evidence *e)
 bool freeform_read(struct reader *r)
 {
     struct report *report = r->report;
-    struct str text = reader_notice(r, NOTICE_BYTES, NULL);
-    size_t marker = original_marker(text);
-    struct str notice = str_sub(text, 0, marker);
     struct str failed = header(r, STR("X-Failed-Recipients"));
     struct evidence e = {
         .mta = notice_is_mta(header(r, STR("From")), report->from) ||
                str_eq(header(r, STR("Return-Path")), STR("<>")),
         .subject = notice_is_subject(report->subject),
-        .words = notice_is_failure(notice),
-        .returned = marker < text.n || has_returned_part(r),
         .labelled = failed.n > 0 || is_labelled_report(r),
     };
+    /* Ordinary mail is not searched for words. */
+    if (!e.mta && !e.subject && !e.labelled)
+        return false;
+    struct str text = reader_notice(r, NOTICE_BYTES, NULL);
+    size_t marker = original_marker(text);
+    struct str notice = str_sub(text, 0, marker);
+    e.words = notice_is_failure(str_sub(notice, 0, WORDS_BYTES));
+    e.returned = marker < text.n || has_returned_part(r);
     if (!is_notice(&e))
         return false;
     /* A report's fields may stand in its text: the MIME structure was lost on the way. */
@@ -332,7 +340,7 @@ bool freeform_read(struct reader *r)
             return false;
         nobody_take(r, notice);
     }
-    bool delay = notice_is_delay(report->subject, notice);
+    bool delay = notice_is_delay(report->subject, str_sub(notice, 0, WORDS_BYTES));
     for (size_t i = 0; i < report->recipients_n; i++)
         report->recipients[i].action = delay ? REPORT_ACTION_DELAYED : REPORT_ACTION_FAILED;
     report->kind = delay ? REPORT_DELAYED : REPORT_BOUNCE;

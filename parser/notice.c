@@ -3,7 +3,7 @@
 #include "parser/text.h"
 
 #define COUNT(a)         (sizeof(a) / sizeof((a)[0]))
-#define ANY(text, table) (text_find_any(text, table, COUNT(table)) < COUNT(table))
+#define ANY(text, table) text_has_any(text, table, COUNT(table))
 
 bool notice_is_mta(struct str from_value, struct str address)
 {

@@ -46,12 +46,22 @@ struct str text_line(struct arena *a, struct str raw, struct str charset, size_t
     return str_of(line, n);
 }
 
-size_t text_find_any(struct str text, const struct str *words, size_t words_n)
+bool text_has_any(struct str text, const struct str *words, size_t words_n)
 {
-    for (size_t i = 0; i < words_n; i++)
-        if (str_ifind(text, words[i], 0) < text.n)
-            return i;
-    return words_n;
+    /* Most bytes begin none of the words: one look each. */
+    bool begins[256] = {0};
+    for (size_t k = 0; k < words_n; k++)
+        begins[(unsigned char)ascii_lower(words[k].p[0])] = true;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = ascii_lower(text.p[i]);
+        if (!begins[(unsigned char)c])
+            continue;
+        struct str rest = str_from(text, i);
+        for (size_t k = 0; k < words_n; k++)
+            if (words[k].p[0] == c && str_istarts(rest, words[k]))
+                return true;
+    }
+    return false;
 }
 
 struct html {

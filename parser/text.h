@@ -11,9 +11,8 @@ struct str text_line(struct arena *a, struct str raw, struct str charset, size_t
 /* True when every byte is below 0x80. */
 bool text_is_ascii(struct str s);
 
-/* Case-folded search for any of the words; the index of the first that occurs in the table, or
- * words_n. */
-size_t text_find_any(struct str text, const struct str *words, size_t words_n);
+/* True when any of the words, written in lower case, occurs in text in any case. */
+bool text_has_any(struct str text, const struct str *words, size_t words_n);
 
 /* The text of an HTML body: tags dropped, block ends as line ends, the common entities decoded.
  * For HTML-only notices. At most max bytes; lives in a. */
