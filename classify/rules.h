@@ -1,11 +1,21 @@
-/* rules.h - many patterns, one scan. The only file of the room that sees Vectorscan is rules.c. */
+/* rules.h - many patterns, one scan. The only file of the room that sees Vectorscan is rules.c.
+ *
+ * A pattern is one expression, or several joined by " ... ", which must follow one another with at
+ * most RULES_GAP bytes between. (A bounded gap inside an expression would cost Vectorscan a state
+ * for every byte of it: 600 such patterns take it half a minute to compile, split ones 50 ms.) */
 #ifndef CLASSIFY_RULES_H
 #define CLASSIFY_RULES_H
 
 #include "base/err.h"
 #include "base/str.h"
 
-/* A pattern and whom it speaks for: several may share an owner. */
+enum {
+    RULES_GAP = 80,
+    RULES_PARTS_MAX = 8, /* expressions of one pattern */
+    RULES_TEXT_MAX = UINT16_MAX,
+};
+
+/* A pattern and whom it speaks for. Patterns of one owner stand together, owners rise. */
 struct rules_pattern {
     const char *text;
     unsigned owner;
@@ -21,11 +31,12 @@ int rules_compile(const struct rules_pattern *patterns, size_t n, size_t owners,
                   struct rules **ret, struct err *e);
 void rules_free(struct rules *r);
 
-/* Scans valid UTF-8 once; what matched is asked below until the next scan. Returns false when the
- * text could not be scanned (memory). */
+/* Scans valid UTF-8 of at most RULES_TEXT_MAX bytes once; what matched is asked below until the
+ * next scan. False when the text could not be scanned (memory). */
 bool rules_scan(struct rules *r, struct str text);
 
-/* Whether a pattern of the owner matched, and where: the leftmost match, its shortest end. */
+/* Whether a pattern of the owner matched, and where: of its first pattern that did, the leftmost
+ * match with its shortest end. */
 bool rules_hit(const struct rules *r, unsigned owner, size_t *ret_from, size_t *ret_to);
 
 #endif
