@@ -137,7 +137,7 @@ static void every_call_fails_once(void **state)
             int failed = 0;
             atomic_store(&error_now, errors[k]);
             for (int i = 1; i <= 30; i++) {
-                if (i % 15 == 0)
+                if (i % 13 == 0)
                     atomic_store(calls[c], 1);
                 results[i] = append_wait(l, i, str_of(body, sizeof(body)));
                 if (results[i] == -ENOSPC) {
