@@ -19,12 +19,12 @@ static char directory[64];
 
 static void directory_remove(void)
 {
-    char command[128];
+    char path[128];
     static const char *const names[] = {"lane-00/00000000000000000007.seg", "lane-00/reader.lock",
-                                        "lane-00", "journal"};
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(command, sizeof(command), "%s/%s", directory, names[i]);
-        remove(command);
+                                        "damaged", "lane-00", "journal"};
+    for (size_t i = 0; i < 5; i++) {
+        snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+        remove(path);
     }
     rmdir(directory);
 }
@@ -34,8 +34,11 @@ static struct spool *spool_once(void)
     static struct spool *s;
     if (s)
         return s;
-    snprintf(directory, sizeof(directory), "/tmp/bouncemx-fuzz-XXXXXX");
-    REQUIRE(mkdtemp(directory));
+    snprintf(directory, sizeof(directory), "/dev/shm/bouncemx-fuzz-XXXXXX"); /* in memory */
+    if (!mkdtemp(directory)) {
+        snprintf(directory, sizeof(directory), "/tmp/bouncemx-fuzz-XXXXXX");
+        REQUIRE(mkdtemp(directory));
+    }
     struct spool_config config = {.directory = directory};
     REQUIRE(spool_open(&config, &s, NULL) == 0);
     char path[128];
