@@ -40,6 +40,7 @@ bool dsn_read_text(struct reader *r, struct str text);
 bool dsn_read_nested(struct reader *r);
 bool arf_read(struct reader *r);
 bool freeform_read(struct reader *r);
+bool ses_read(struct reader *r);
 
 /* Fills report->original from the returned message or its headers. */
 void original_read(struct reader *r);
