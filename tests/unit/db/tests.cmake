@@ -1,0 +1,7 @@
+foreach(source ${unit})
+    get_filename_component(name ${source} NAME_WE)
+    string(REPLACE "test_" "" name ${name})
+    if(NOT name STREQUAL encode)
+        needs_postgres(unit/db/${name})
+    endif()
+endforeach()
