@@ -10,6 +10,8 @@ struct reader {
     struct mime *mime;
     struct report *report;
     size_t recipients_room;
+    struct str coded; /* the notice's first words with a code in them, once coded_known */
+    bool coded_known;
     struct str charset; /* of the notice; reports without one of their own use it */
 };
 
@@ -40,6 +42,7 @@ bool dsn_read_text(struct reader *r, struct str text);
 bool dsn_read_nested(struct reader *r);
 bool arf_read(struct reader *r);
 bool freeform_read(struct reader *r);
+bool ses_read(struct reader *r);
 
 /* Fills report->original from the returned message or its headers. */
 void original_read(struct reader *r);

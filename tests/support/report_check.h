@@ -2,6 +2,7 @@
 #ifndef TESTS_SUPPORT_REPORT_CHECK_H
 #define TESTS_SUPPORT_REPORT_CHECK_H
 
+#include "base/address.h"
 #include "base/require.h"
 #include "parser/report.h"
 
@@ -25,8 +26,8 @@ static inline void report_check(const struct report *r, const struct report_limi
         REQUIRE((size_t)to->action < REPORT_ACTION_COUNT);
         REQUIRE(to->reply_code == 0 || (to->reply_code >= 200 && to->reply_code < 600));
         REQUIRE(to->status.n == 0 || (to->status.n >= 5 && to->status.n <= 9));
-        report_check_text(to->original_recipient, max);
-        report_check_text(to->final_recipient, max);
+        report_check_text(to->original_recipient, ADDRESS_MAX);
+        report_check_text(to->final_recipient, ADDRESS_MAX);
         report_check_text(to->status, max);
         report_check_text(to->diagnostic, max);
         report_check_text(to->remote_mta, max);
@@ -37,18 +38,19 @@ static inline void report_check(const struct report *r, const struct report_limi
                                 r->feedback_type,
                                 r->user_agent,
                                 r->source_ip,
-                                r->subject,
-                                r->from,
                                 r->original.message_id,
-                                r->original.from,
-                                r->original.to,
-                                r->original.return_path,
                                 r->original.date,
                                 r->original.feedback_id,
                                 r->original.list_id,
                                 r->original.list_unsubscribe};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         report_check_text(texts[i], max);
+    const struct str addresses[] = {r->from, r->original.from, r->original.to,
+                                    r->original.return_path};
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
+        report_check_text(addresses[i], ADDRESS_MAX);
+    enum { SUBJECT_MAX = 1000 };
+    report_check_text(r->subject, SUBJECT_MAX);
 }
 
 /* Reads head + data + tail as one message and checks what comes of it. */

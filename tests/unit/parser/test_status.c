@@ -55,6 +55,8 @@ static void test_find(void **state)
         {"(expired) last error 4.4.2 timeout", "4.4.2", 0},
         {"2.0.0 accepted", "2.0.0", 0},
         {"$550 spent", NULL, 0},
+        {"MAIL+RCPT 550 Line 1", NULL, 550},
+        {"it was 550 mailbox", NULL, 550},
         {"user550 unknown", NULL, 0},
         {"", NULL, 0},
         {"5", NULL, 0},
