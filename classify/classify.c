@@ -255,6 +255,7 @@ struct verdict classify_evidence(struct classifier *c, const struct evidence *ev
         look_at(&inner, reason);
         if (weigh(&inner, &deeper) && deeper.category != CATEGORY_EXPIRED) {
             v = deeper;
+            temporary = temporary || inner.found.reply / 100 == 4 || inner.inner.class == 4;
             goto hard;
         }
         look_at(&w, ev->text);
