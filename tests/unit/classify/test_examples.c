@@ -23,8 +23,7 @@ static void test_examples(void **state)
         assert_true(r->examples_n > 0);
         for (size_t k = 0; k < r->examples_n; k++) {
             struct report_recipient rcpt;
-            struct verdict v =
-                classify_reply(c, str_c(r->examples[k]), str_c(r->host), &rcpt);
+            struct verdict v = classify_reply(c, str_c(r->examples[k]), str_c(r->host), &rcpt);
             if (strcmp(v.rule, r->id) != 0) {
                 print_error("%s:%u: example won by %s (\"%.*s\"): %s\n", r->id, r->line, v.rule,
                             STR_ARG(v.evidence), r->examples[k]);

@@ -47,8 +47,7 @@ static const struct trap traps[] = {
      "550 5.2.1 The user you are trying to contact is receiving mail at a rate that prevents "
      "additional messages from being delivered. - gsmtp",
      CATEGORY_RECIPIENT_RATE, "google"},
-    {NULL,
-     "450 4.2.1 The user you are trying to contact is receiving mail too quickly. - gsmtp",
+    {NULL, "450 4.2.1 The user you are trying to contact is receiving mail too quickly. - gsmtp",
      CATEGORY_RECIPIENT_RATE, "google"},
     {NULL, "550 5.2.1 Mailbox unavailable. Your IP address 192.0.2.1 is blacklisted",
      CATEGORY_IP_REPUTATION, NULL},
@@ -73,8 +72,7 @@ static const struct trap traps[] = {
      "550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please contact your "
      "Internet service provider since part of their network is on our block list (S3150).",
      CATEGORY_IP_REPUTATION, NULL},
-    {NULL, "550 5.7.1 Email rejected per DMARC policy for b.example", CATEGORY_AUTH_FAILURE,
-     NULL},
+    {NULL, "550 5.7.1 Email rejected per DMARC policy for b.example", CATEGORY_AUTH_FAILURE, NULL},
     {NULL, "550 5.7.1 Relaying denied", CATEGORY_RELAY_DENIED, NULL},
     {NULL, "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required",
      CATEGORY_RECIPIENT_RESTRICTED, NULL},
@@ -101,8 +99,9 @@ static const struct trap traps[] = {
      CATEGORY_IP_REPUTATION, "yahoo"},
     {NULL, "553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1", CATEGORY_DNSBL,
      "yahoo"},
-    {NULL, "554 30 Sorry, your message to a@aol.com cannot be delivered. This mailbox is "
-           "disabled (554.30)",
+    {NULL,
+     "554 30 Sorry, your message to a@aol.com cannot be delivered. This mailbox is "
+     "disabled (554.30)",
      CATEGORY_MAILBOX_DISABLED, NULL},
     {NULL, "554 delivery error: dd This user doesn't have a yahoo.com account (a@yahoo.com)",
      CATEGORY_BAD_MAILBOX, "yahoo"},
@@ -111,8 +110,8 @@ static const struct trap traps[] = {
     {"mx3.qq.com", "550 Mailbox unavailable or access denied", CATEGORY_RECIPIENT_RATE, "qq"},
     {"mx3.qq.com", "550 Domain frequency limited", CATEGORY_RATE_LIMITED, "qq"},
     {"mx3.qq.com", "550 Mailbox not found", CATEGORY_BAD_MAILBOX, "qq"},
-    {"mx01.mail.icloud.com", "552 5.2.2 <a@icloud.com>: user is over quota",
-     CATEGORY_MAILBOX_FULL, "icloud"},
+    {"mx01.mail.icloud.com", "552 5.2.2 <a@icloud.com>: user is over quota", CATEGORY_MAILBOX_FULL,
+     "icloud"},
     {NULL, "550 5.1.1 <a@icloud.com>: inactive email address", CATEGORY_MAILBOX_DISABLED, NULL},
     {NULL, "554 5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=192.0.2.1",
      CATEGORY_IP_REPUTATION, "proofpoint"},
@@ -123,8 +122,9 @@ static const struct trap traps[] = {
     {"mx00.gmx.net", "550 Requested action not taken: mailbox unavailable", CATEGORY_BAD_MAILBOX,
      "gmx"},
     {"mx-ha02.web.de", "421 Reject due to policy restrictions", CATEGORY_POLICY, "webde"},
-    {NULL, "451 Internal resources are temporarily unavailable - "
-           "https://community.mimecast.com/docs/DOC-1369#451",
+    {NULL,
+     "451 Internal resources are temporarily unavailable - "
+     "https://community.mimecast.com/docs/DOC-1369#451",
      CATEGORY_GREYLISTED, "mimecast"},
     {NULL, "550 csi.mimecast.org Poor Reputation Sender, local CT IP reputation",
      CATEGORY_IP_REPUTATION, "mimecast"},
@@ -133,23 +133,26 @@ static const struct trap traps[] = {
     {NULL, "550 permanent failure for one or more recipients (x@y.example:blocked)",
      CATEGORY_SPAM_CONTENT, NULL},
     /* 11: given up; the last inner failure decides */
-    {NULL, "554 5.4.7 [internal] message timeout (exceeded max time, last transfail: 452 4.2.2 "
-           "mailbox full)",
+    {NULL,
+     "554 5.4.7 [internal] message timeout (exceeded max time, last transfail: 452 4.2.2 "
+     "mailbox full)",
      CATEGORY_MAILBOX_FULL, NULL},
     {NULL, "554 5.4.7 message timeout (last transfail: 454 4.4.4 [internal] no MX or A for domain)",
      CATEGORY_DNS_TEMPORARY, NULL},
     {NULL, "550 5.4.300 Message expired -> 451 4.7.1 Greylisting in action, please come back later",
      CATEGORY_GREYLISTED, NULL},
     {NULL, "550 4.4.7 Message expired", CATEGORY_EXPIRED, NULL},
-    {NULL, "550 4.4.7 Message expired: mailbox full at first; last error: 421 4.3.2 System "
-           "shutting down",
+    {NULL,
+     "550 4.4.7 Message expired: mailbox full at first; last error: 421 4.3.2 System "
+     "shutting down",
      CATEGORY_HOST_UNAVAILABLE, NULL},
     {NULL, "550 5.4.316 Message expired, connection refused", CATEGORY_CONNECTION_FAILURE, NULL},
     {NULL, "550 5.4.312 Message expired, DNS query failed", CATEGORY_DNS_TEMPORARY, NULL},
     /* 13: the innermost quoted reply */
     {NULL, "550 5.0.0 remote host said: 550 5.1.1 who?", CATEGORY_BAD_MAILBOX, NULL},
-    {NULL, "550 5.1.351 Remote server returned unknown recipient or mailbox unavailable -> 550 "
-           "User unknown",
+    {NULL,
+     "550 5.1.351 Remote server returned unknown recipient or mailbox unavailable -> 550 "
+     "User unknown",
      CATEGORY_BAD_MAILBOX, NULL},
     /* 15: disabled, full, inactive */
     {NULL, "552 5.2.2 The recipient's inbox is out of storage space and inactive. - gsmtp",
@@ -159,12 +162,14 @@ static const struct trap traps[] = {
     {NULL, "450 4.2.1 This mailbox is temporarily disabled", CATEGORY_MAILBOX_SUSPENDED, NULL},
     /* 18: other languages, other charsets */
     {NULL, "550 5.1.1 Empf\xe4nger unbekannt", CATEGORY_BAD_MAILBOX, NULL},
-    {NULL, "552 \xd0\x9f\xd0\xbe\xd1\x87\xd1\x82\xd0\xbe\xd0\xb2\xd1\x8b\xd0\xb9 "
-           "\xd1\x8f\xd1\x89\xd0\xb8\xd0\xba \xd0\xbf\xd0\xb5\xd1\x80\xd0\xb5\xd0\xbf\xd0\xbe"
-           "\xd0\xbb\xd0\xbd\xd0\xb5\xd0\xbd",
+    {NULL,
+     "552 \xd0\x9f\xd0\xbe\xd1\x87\xd1\x82\xd0\xbe\xd0\xb2\xd1\x8b\xd0\xb9 "
+     "\xd1\x8f\xd1\x89\xd0\xb8\xd0\xba \xd0\xbf\xd0\xb5\xd1\x80\xd0\xb5\xd0\xbf\xd0\xbe"
+     "\xd0\xbb\xd0\xbd\xd0\xb5\xd0\xbd",
      CATEGORY_MAILBOX_FULL, NULL},
-    {NULL, "550-5.1.1 The email account that you tried to reach does not\r550-5.1.1 exist.\r\n"
-           "550 5.1.1 - gsmtp",
+    {NULL,
+     "550-5.1.1 The email account that you tried to reach does not\r550-5.1.1 exist.\r\n"
+     "550 5.1.1 - gsmtp",
      CATEGORY_BAD_MAILBOX, "google"},
     /* what MTAs put around the reply */
     {NULL, "MAIL+RCPT 550 5.1.1 No such user", CATEGORY_BAD_MAILBOX, NULL},
@@ -172,8 +177,8 @@ static const struct trap traps[] = {
      CATEGORY_BAD_MAILBOX, "google"},
     {NULL, "550 554 5.5.1 Error: no valid recipients", CATEGORY_UNDETERMINED, NULL},
     /* a hard reason in a temporary reply is not the last word */
-    {NULL, "450 4.1.1 <a@b.example>: Recipient address rejected: User unknown",
-     CATEGORY_SOFT_OTHER, NULL},
+    {NULL, "450 4.1.1 <a@b.example>: Recipient address rejected: User unknown", CATEGORY_SOFT_OTHER,
+     NULL},
     {NULL, "450 4.1.2 Domain not found", CATEGORY_DNS_TEMPORARY, NULL},
     /* words that only look like a reason */
     {NULL, "550 5.7.1 Rejected. To be removed from our list visit http://a.example/",
@@ -239,8 +244,7 @@ static void test_read(void **state)
         struct report_recipient rcpt;
         classify_reply(classifier, str_c(read[i].text), (struct str){NULL, 0}, &rcpt);
         bool good = str_eq(rcpt.final_recipient, str_c(read[i].address)) &&
-                    str_eq(rcpt.status, str_c(read[i].status)) &&
-                    rcpt.reply_code == read[i].reply;
+                    str_eq(rcpt.status, str_c(read[i].status)) && rcpt.reply_code == read[i].reply;
         if (!good)
             fail_msg("%s: address \"%.*s\" status \"%.*s\" reply %u", read[i].text,
                      STR_ARG(rcpt.final_recipient), STR_ARG(rcpt.status), rcpt.reply_code);

@@ -21,11 +21,13 @@ static const struct {
 } cases[] = {
     {"a whole rule", STR_INIT(HEAD "  example x\n"), NULL},
     {"CRLF, tabs, comments, no end",
-     STR_INIT("# c\r\nrule a\r\n\tcategory policy\r\n\t# c\r\n\tpattern x\r\n\tsource s\r\n\texample x"),
+     STR_INIT(
+         "# c\r\nrule a\r\n\tcategory policy\r\n\t# c\r\n\tpattern x\r\n\tsource s\r\n\texample x"),
      NULL},
     {"nothing", STR_INIT(""), NULL},
-    {"codes alone", STR_INIT("rule a\n  category policy\n  status 5.7.x, x.7.606-649\n"
-                             "  code 550 55x 4xx\n  source s\n  example x\n"),
+    {"codes alone",
+     STR_INIT("rule a\n  category policy\n  status 5.7.x, x.7.606-649\n"
+              "  code 550 55x 4xx\n  source s\n  example x\n"),
      NULL},
     {"unknown key", STR_INIT("rule a\n  colour red\n"),
      "f:2: unknown key \"colour\"; keys are category, pattern, operator, status, code, "
