@@ -34,8 +34,11 @@ struct classify_rule {
     const char *file; /* "" for a shipped rule */
     unsigned line;
     enum verdict_category category;
-    const char *pattern;
+    const char *pattern; /* all of them, joined by " | "; "" for a rule of codes alone */
     const char *source;
+    const char *host; /* the MX that gave the examples; NULL: they need none */
+    const char *const *examples; /* each is a reply that this rule must win (classify_reply) */
+    size_t examples_n;
 };
 const struct classify_rule *classifier_rule(const struct classifier *c, size_t i);
 

@@ -3,7 +3,8 @@
  * report_read turns the bytes of one message into a struct report: which kind of message it is,
  * which recipients it speaks of and in which words, and what it shows of the message it is about.
  * It never fails on what a message holds: what can't be read is of kind "other".
- * RFC 6522, 3464 (DSN), 5965 (ARF), 6533 (internationalised DSN), 8098 (MDN), 3834 (auto-replies). */
+ * RFC 6522, 3464 (DSN), 5965 (ARF), 6533 (internationalised DSN), 8098 (MDN), 3834 (auto-replies).
+ */
 #ifndef PARSER_REPORT_H
 #define PARSER_REPORT_H
 
@@ -11,17 +12,17 @@
 #include "base/err.h"
 
 /* Names are those of JSON, SQL and docs. */
-#define REPORT_KINDS(X)                                                                       \
-    X(REPORT_BOUNCE, "bounce", "a recipient did not get the message")                          \
-    X(REPORT_COMPLAINT, "complaint", "a recipient called the message spam (RFC 5965)")         \
-    X(REPORT_UNSUBSCRIBE, "unsubscribe", "a recipient asked to be taken off (RFC 2369)")       \
-    X(REPORT_AUTO_REPLY, "auto_reply", "a responder answered (RFC 3834)")                      \
-    X(REPORT_RECEIPT, "receipt", "a disposition notification (RFC 8098)")                      \
-    X(REPORT_DELAYED, "delayed", "not delivered yet, still being tried")                       \
-    X(REPORT_DELIVERED, "delivered", "delivered, relayed or expanded")                         \
-    X(REPORT_NOT_SPAM, "not_spam", "a recipient took a complaint back (RFC 6430)")             \
-    X(REPORT_AUTH_REPORT, "auth_report", "an authentication failure report (RFC 6591)")        \
-    X(REPORT_AGGREGATE, "aggregate_report", "a DMARC or TLS aggregate (RFC 7489, 8460)")       \
+#define REPORT_KINDS(X)                                                                  \
+    X(REPORT_BOUNCE, "bounce", "a recipient did not get the message")                    \
+    X(REPORT_COMPLAINT, "complaint", "a recipient called the message spam (RFC 5965)")   \
+    X(REPORT_UNSUBSCRIBE, "unsubscribe", "a recipient asked to be taken off (RFC 2369)") \
+    X(REPORT_AUTO_REPLY, "auto_reply", "a responder answered (RFC 3834)")                \
+    X(REPORT_RECEIPT, "receipt", "a disposition notification (RFC 8098)")                \
+    X(REPORT_DELAYED, "delayed", "not delivered yet, still being tried")                 \
+    X(REPORT_DELIVERED, "delivered", "delivered, relayed or expanded")                   \
+    X(REPORT_NOT_SPAM, "not_spam", "a recipient took a complaint back (RFC 6430)")       \
+    X(REPORT_AUTH_REPORT, "auth_report", "an authentication failure report (RFC 6591)")  \
+    X(REPORT_AGGREGATE, "aggregate_report", "a DMARC or TLS aggregate (RFC 7489, 8460)") \
     X(REPORT_OTHER, "other", "anything else; kept, for a person to read")
 
 enum report_kind {
@@ -33,12 +34,12 @@ enum report_kind {
 const char *report_kind_name(enum report_kind kind);
 
 /* RFC 3464 section 2.3.3. */
-#define REPORT_ACTIONS(X)                    \
-    X(REPORT_ACTION_NONE, "")                \
-    X(REPORT_ACTION_FAILED, "failed")        \
-    X(REPORT_ACTION_DELAYED, "delayed")      \
-    X(REPORT_ACTION_DELIVERED, "delivered")  \
-    X(REPORT_ACTION_RELAYED, "relayed")      \
+#define REPORT_ACTIONS(X)                   \
+    X(REPORT_ACTION_NONE, "")               \
+    X(REPORT_ACTION_FAILED, "failed")       \
+    X(REPORT_ACTION_DELAYED, "delayed")     \
+    X(REPORT_ACTION_DELIVERED, "delivered") \
+    X(REPORT_ACTION_RELAYED, "relayed")     \
     X(REPORT_ACTION_EXPANDED, "expanded")
 
 enum report_action {
@@ -91,8 +92,8 @@ struct report {
 };
 
 struct report_limits {
-    size_t recipients;   /* more are dropped, recipients_cut is set */
-    size_t depth;        /* of nested parts */
+    size_t recipients; /* more are dropped, recipients_cut is set */
+    size_t depth;      /* of nested parts */
     size_t parts;
     size_t headers;      /* in the whole message */
     size_t header_bytes; /* of one header field */

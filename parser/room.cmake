@@ -1,0 +1,1 @@
+room_library(parser mime.c gmime-3.0)
