@@ -7,7 +7,7 @@
 struct weighing {
     struct classifier *c;
     const struct evidence *ev;
-    struct status_found found;
+    struct codes_found found;
     struct status inner;     /* of the innermost reply in the text; class 0: none */
     const char *mx_operator;
     bool scanned;
@@ -97,12 +97,12 @@ static struct str code_of(const char *rule)
 static bool by_status(const struct weighing *w, struct verdict *ret)
 {
     const struct evidence *ev = w->ev;
-    const struct status_meaning *m = status_lookup(w->inner);
+    const struct code_meaning *m = codes_status(w->inner);
     struct status s = w->inner;
     struct str words = w->found.inner;
     /* The innermost reply knows best; x.0.0 and the like say nothing, then the field may. */
     if (!m && ev->status.class != 0) {
-        m = status_lookup(ev->status);
+        m = codes_status(ev->status);
         s = ev->status;
         words = ev->status_text;
     }
@@ -117,7 +117,7 @@ static bool by_status(const struct weighing *w, struct verdict *ret)
 
 static bool by_reply(const struct weighing *w, struct verdict *ret)
 {
-    const struct status_meaning *m = reply_lookup(w->ev->reply);
+    const struct code_meaning *m = codes_reply(w->ev->reply);
     if (!m)
         return false;
     *ret = verdict_of(m->category, CONFIDENCE_LOW, m->rule, code_of(m->rule));
@@ -130,13 +130,13 @@ static void look_at(struct weighing *w, struct str text)
 {
     normal_make(&w->c->normal, text);
     w->scanned = rules_scan(w->c->rules, normal_text(&w->c->normal));
-    status_find(normal_text(&w->c->normal), &w->found);
+    codes_find(normal_text(&w->c->normal), &w->found);
     w->inner = (struct status){0};
     if (w->found.inner.n > 0)
-        status_parse(w->found.inner, &w->inner);
+        codes_parse(w->found.inner, &w->inner);
 }
 
-/* Strings that status_find took from the normal text back into the caller's. */
+/* Strings that codes_find took from the normal text back into the caller's. */
 static struct str original_of(const struct normal *norm, struct str part)
 {
     if (part.n == 0)
@@ -265,9 +265,9 @@ hard:
     if (ev->action == REPORT_ACTION_DELAYED || (temporary && !ev->final))
         not_final(&v);
     else if (temporary && v.class == CLASS_HARD) {
-        /* Given up on a condition that the host called temporary. A name that did not resolve
-         * may resolve tomorrow; a mailbox that was not there is so with less certainty. */
-        if (v.category == CATEGORY_BAD_DOMAIN && gave_up)
+        /* Given up on a condition that was called temporary. A name that did not resolve may
+         * resolve tomorrow; a mailbox that was not there is so with less certainty. */
+        if (v.category == CATEGORY_BAD_DOMAIN || v.category == CATEGORY_HOST_NO_MAIL)
             not_final(&v);
         else if (v.confidence == CONFIDENCE_HIGH)
             v.confidence = CONFIDENCE_MEDIUM;
@@ -307,7 +307,7 @@ struct verdict classify_recipient(struct classifier *c, const struct report *r, 
     if (ev.action == REPORT_ACTION_NONE && r->kind == REPORT_DELIVERED)
         ev.action = REPORT_ACTION_DELIVERED;
     ev.final = ev.action != REPORT_ACTION_DELAYED;
-    if (!status_parse(rcpt->status, &ev.status))
+    if (!codes_parse(rcpt->status, &ev.status))
         ev.status = (struct status){0};
     return classify_evidence(c, &ev);
 }

@@ -1,6 +1,6 @@
 #include "classify/fingerprint.h"
 
-#include "classify/status.h"
+#include "classify/codes.h"
 
 enum { FORM_BYTES = 2048 }; /* of the common form that count */
 
@@ -79,7 +79,7 @@ static void form_token(struct form *f, struct str word)
         form_word(f, STR("{address}"));
     else if (is_ip(word))
         form_word(f, STR("{ip}"));
-    else if (status_parse(word, &status) ||
+    else if (codes_parse(word, &status) ||
              (word.n == 3 && digits == 3 && (word.p[0] == '4' || word.p[0] == '5')))
         form_word(f, word);
     else if (is_host(word))

@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "classify/operator.h"
-#include "classify/status.h"
+#include "classify/codes.h"
 
 enum {
     RULES_FILE_BYTES = 4 << 20, /* of one rule file */

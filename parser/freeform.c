@@ -68,7 +68,7 @@ static enum stand stand_of(struct str text, struct str line, struct str address)
     struct str before = str_trim(str_sub(line, 0, from)), after = str_from(line, to);
     while (after.n > 0 && strchr(">\"')]", after.p[0]) && after.p[0])
         after = str_from(after, 1);
-    bool reply = reply_codes_find(line).reply > 0;
+    bool reply = status_find(line).reply > 0;
     if (only_marks(before)) {
         struct str rest = str_trim(after);
         if (rest.n == 0 || strchr(":;,(.-|=", rest.p[0]) || reply ||
@@ -155,30 +155,58 @@ static size_t paragraph_end(struct str text, size_t at, struct str address)
     return text.n;
 }
 
+/* Without the lines in front that only say what follows: dashes, our side's commands. */
+static struct str preamble_drop(struct str reason)
+{
+    static const struct str heads[] = {STR_INIT("---"), STR_INIT("... while talking"),
+                                       STR_INIT("while talking"), STR_INIT(">>> ")};
+    for (;;) {
+        reason = str_trim(reason);
+        size_t i = 0;
+        while (i < sizeof(heads) / sizeof(heads[0]) && !str_istarts(reason, heads[i]))
+            i++;
+        size_t end = str_chr(reason, '\n', 0);
+        if (i == sizeof(heads) / sizeof(heads[0]) || end == reason.n)
+            return str_starts(reason, STR("<<< ")) ? str_from(reason, 4) : reason;
+        reason = str_from(reason, end + 1);
+    }
+}
+
+/* The reason behind the address at notice[from, to). */
+static struct str reason_behind(struct str notice, size_t from, size_t to, struct str address)
+{
+    size_t at = to, line_from = line_start(notice, from);
+    while (at < notice.n && strchr(">\"')]:;, \t", notice.p[at]) && notice.p[at])
+        at++;
+    size_t end = paragraph_end(notice, at, address);
+    /* The reply that the address stands inside of begins before it. */
+    if (status_find(line_at(notice, line_from)).reply > 0)
+        at = line_from;
+    return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
+}
+
 struct str freeform_reason(struct str notice, struct str address)
 {
+    enum { LOOKS_MAX = 16 };
     struct str best = {NULL, 0};
+    int best_worth = -1;
     if (address.n == 0)
         return best;
-    for (size_t at = 0, n = 0; n < 16 && (at = str_ifind(notice, address, at)) < notice.n; n++) {
-        size_t from = at + address.n;
-        at = from;
-        while (from < notice.n && strchr(">\"')]:;, \t", notice.p[from]) && notice.p[from])
-            from++;
-        struct str reason = str_trim(str_sub(notice, from, paragraph_end(notice, from, address)));
-        size_t line_from = line_start(notice, at - 1);
-        struct str line = line_at(notice, line_from);
-        /* The reply that the address stands inside of. */
-        if (reply_codes_find(line).reply > 0)
-            reason = str_trim(str_sub(notice, line_from, (size_t)(reason.p + reason.n - notice.p)));
-        reason = str_sub(reason, 0, REASON_BYTES);
+    for (size_t at = 0, n = 0; n < LOOKS_MAX && (at = str_ifind(notice, address, at)) < notice.n;
+         n++) {
+        size_t from = at;
+        at += address.n;
+        struct str reason = reason_behind(notice, from, at, address);
         if (reason.n == 0 || only_marks(reason))
             continue;
-        struct status_codes codes = reply_codes_find(reason);
-        if (codes.reply > 0 || codes.status.n > 0)
-            return reason;
-        if (best.n == 0)
+        struct status_codes codes = status_find(reason);
+        struct str line = line_at(notice, line_start(notice, from));
+        bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
+        int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
+        if (worth > best_worth) {
             best = reason;
+            best_worth = worth;
+        }
     }
     return best;
 }
@@ -188,7 +216,7 @@ static struct str coded_line(struct str notice)
 {
     for (size_t at = 0; at < notice.n;) {
         struct str line = line_at(notice, at);
-        struct status_codes codes = reply_codes_find(line);
+        struct status_codes codes = status_find(line);
         if (codes.reply > 0 || codes.status.n > 0)
             return str_sub(notice, at, paragraph_end(notice, at, (struct str){NULL, 0}));
         at += line.n + 1;
@@ -200,14 +228,14 @@ static struct str coded_line(struct str notice)
 static void words_take(struct reader *r, struct report_recipient *to, struct str notice,
                        struct str reason)
 {
-    struct status_codes codes = reply_codes_find(reason);
+    struct status_codes codes = status_find(reason);
     if (codes.reply == 0 && codes.status.n == 0) {
         struct str coded = coded_line(notice);
         if (coded.n > 0)
             reason = coded;
     }
     to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, REASON_BYTES));
-    codes = reply_codes_find(to->diagnostic);
+    codes = status_find(to->diagnostic);
     to->status = codes.status;
     to->reply_code = codes.reply;
 }
@@ -266,7 +294,8 @@ static void text_recipients(struct reader *r, struct str notice)
 struct str freeform_only_recipient(struct reader *r, struct str notice)
 {
     struct candidate *found = ARENA_ARRAY(&r->mime->scratch, CANDIDATES_MAX, struct candidate);
-    size_t n = found ? candidates_best(r, str_sub(notice, 0, original_marker(notice)), found) : 0;
+    size_t n =
+        found ? candidates_best(r, str_sub(notice, 0, original_marker(notice, NULL)), found) : 0;
     return n == 1 && found[0].stand >= STAND_REPLY ? found[0].address : (struct str){NULL, 0};
 }
 
@@ -320,7 +349,7 @@ bool freeform_read(struct reader *r)
     if (!e.mta && !e.subject && !e.labelled)
         return false;
     struct str text = reader_notice(r, NOTICE_BYTES, NULL);
-    size_t marker = original_marker(text);
+    size_t marker = original_marker(text, NULL);
     struct str notice = str_sub(text, 0, marker);
     e.words = notice_is_failure(str_sub(notice, 0, WORDS_BYTES));
     e.returned = marker < text.n || has_returned_part(r);

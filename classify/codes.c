@@ -1,4 +1,4 @@
-#include "classify/status.h"
+#include "classify/codes.h"
 
 static bool digits(struct str text, size_t *at, unsigned *ret)
 {
@@ -34,7 +34,7 @@ static bool status_at(struct str text, size_t *at, struct status *ret)
     return true;
 }
 
-bool status_parse(struct str text, struct status *ret)
+bool codes_parse(struct str text, struct status *ret)
 {
     size_t at = 0;
     struct status s;
@@ -90,10 +90,10 @@ static bool status_behind(struct str text, size_t i, struct str *ret)
     return false;
 }
 
-void status_find(struct str text, struct status_found *ret)
+void codes_find(struct str text, struct codes_found *ret)
 {
     struct str anywhere = {NULL, 0}, first = {NULL, 0};
-    *ret = (struct status_found){0};
+    *ret = (struct codes_found){0};
     for (size_t i = 0; i < text.n; i++) {
         if (!ascii_is_digit(text.p[i]))
             continue;

@@ -3,14 +3,14 @@
  *
  * The first row that matches counts. A code alone is weak evidence: where it is also used for other
  * reasons in the field, the row names the reason that does less harm. */
-#include "classify/status.h"
+#include "classify/codes.h"
 
 enum { ANY = 0 };
 
 struct row {
     uint8_t class;
     uint16_t subject, from, to;
-    struct status_meaning meaning;
+    struct code_meaning meaning;
 };
 
 #define CODE(c, s, d, text, category) {c, s, d, d, {"status-" text, CATEGORY_##category}}
@@ -77,7 +77,7 @@ static const struct row rows[] = {
     SPAN(ANY, 7, 0, 1, "x.7.1", POLICY),
     CODE(ANY, 7, 2, "x.7.2", RECIPIENT_RESTRICTED),
     SPAN(ANY, 7, 3, 4, "x.7.3", POLICY),
-    SPAN(ANY, 7, 5, 6, "x.7.5", TLS_FAILURE),
+    SPAN(ANY, 7, 5, 6, "x.7.5", POLICY),
     CODE(ANY, 7, 7, "x.7.7", POLICY),
     SPAN(ANY, 7, 8, 9, "x.7.8", AUTH_REQUIRED),
     SPAN(ANY, 7, 10, 11, "x.7.10", TLS_FAILURE),
@@ -119,7 +119,7 @@ static const struct row rows[] = {
     SPAN(4, 7, 850, 899, "4.7.85x", RATE_LIMITED),
 };
 
-const struct status_meaning *status_lookup(struct status s)
+const struct code_meaning *codes_status(struct status s)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (rows[i].subject == s.subject && rows[i].from <= s.detail && s.detail <= rows[i].to &&
@@ -130,7 +130,7 @@ const struct status_meaning *status_lookup(struct status s)
 
 static const struct {
     uint16_t reply;
-    struct status_meaning meaning;
+    struct code_meaning meaning;
 } replies[] = {
     {421, {"reply-421", CATEGORY_HOST_UNAVAILABLE}},
     {422, {"reply-422", CATEGORY_MAILBOX_FULL}},
@@ -158,7 +158,7 @@ static const struct {
     {555, {"reply-555", CATEGORY_PROTOCOL_ERROR}},
 };
 
-const struct status_meaning *reply_lookup(uint16_t reply)
+const struct code_meaning *codes_reply(uint16_t reply)
 {
     for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
         if (replies[i].reply == reply)
