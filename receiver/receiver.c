@@ -118,7 +118,5 @@ void receiver_free(struct receiver *r)
     REQUIRE(r->threads_n == 0);
     for (unsigned i = 0; i < r->listeners_n; i++)
         listener_free(r->listeners[i]);
-    free(r->listeners);
-    free(r->threads);
     free(r);
 }
