@@ -1,12 +1,13 @@
-#include <stdio.h>
-#include <string.h>
+#include "app/command.h"
+
+#include <locale.h>
+#include <signal.h>
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        puts("bouncemx " BOUNCEMX_VERSION);
-        return 0;
-    }
-    fputs("usage: bouncemx --version\n", stderr);
-    return 2;
+    /* Width of characters in tables; everything else is ASCII by design. */
+    setlocale(LC_CTYPE, "C.UTF-8");
+    /* A reader that went away is an error of the write, not our death. */
+    signal(SIGPIPE, SIG_IGN);
+    return command_main(argc, argv);
 }

@@ -49,14 +49,15 @@ const char *clock_format_rfc3339(int64_t time, char text[CLOCK_TEXT])
 
 const char *clock_format_rfc5322(int64_t time, char text[CLOCK_TEXT])
 {
-    static const char days[] = "Sun\0Mon\0Tue\0Wed\0Thu\0Fri\0Sat";
-    static const char months[] = "Jan\0Feb\0Mar\0Apr\0May\0Jun\0Jul\0Aug\0Sep\0Oct\0Nov\0Dec";
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct tm tm;
     int us;
     text[0] = '\0';
     if (split(time, &tm, &us))
-        snprintf(text, CLOCK_TEXT, "%s, %d %s %04d %02d:%02d:%02d +0000", &days[tm.tm_wday * 4],
-                 tm.tm_mday, &months[tm.tm_mon * 4], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+        snprintf(text, CLOCK_TEXT, "%s, %d %s %04d %02d:%02d:%02d +0000", days[tm.tm_wday],
+                 tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
                  tm.tm_sec);
     return text;
 }

@@ -133,7 +133,7 @@ static void kind_read(struct reader *r)
     report->reader = "headers";
     if (kind == REPORT_RECEIPT || kind == REPORT_AGGREGATE || kind == REPORT_UNSUBSCRIBE)
         return;
-    if (!r->mime->over && freeform_read(r))
+    if (!r->mime->over && (ses_read(r) || freeform_read(r)))
         return;
     if (report->kind == REPORT_OTHER)
         report->reader = "none";

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 
 /* Which local parts a domain takes. */
-#define RETURNPATH_ACCEPTS(X)                                                          \
+#define RETURNPATH_ACCEPTS(X)                                                           \
     X(RETURNPATH_ACCEPT_VERP, "verp", "role addresses and those that name a recipient") \
     X(RETURNPATH_ACCEPT_ANY, "any", "every local part")
 
@@ -19,7 +19,7 @@ enum returnpath_accept {
 };
 
 struct returnpath_domain {
-    struct str name;   /* lower-case A-label */
+    struct str name; /* lower-case A-label */
     enum returnpath_accept accept;
     struct str tenant;
     struct str stream;
@@ -47,8 +47,8 @@ struct returnpath {
     const struct returnpath_domain *domain;
     enum returnpath_kind kind;
     enum returnpath_source source;
-    bool verified;         /* nothing forged this: only signed tokens can say so */
-    struct str recipient;  /* the address that the mail was sent to; absent: not said */
+    bool verified;        /* nothing forged this: only signed tokens can say so */
+    struct str recipient; /* the address that the mail was sent to; absent: not said */
 };
 
 /* The configured domain of a name in any case; NULL when it is none of ours. */

@@ -15,8 +15,8 @@ struct inflight;
 struct inflight_mark {
     struct spool_position at; /* {0, 0}: nothing was in hand */
     bool alone;
-    uint32_t deaths;          /* of workers that had the record alone, before this mark */
-    int64_t since;            /* CLOCK_MONOTONIC microseconds, when it was taken in hand */
+    uint32_t deaths; /* of workers that had the record alone, before this mark */
+    int64_t since;   /* CLOCK_MONOTONIC microseconds, when it was taken in hand */
 };
 
 /* Opens the lane's file; a missing, short or damaged one reads as nothing in hand. */

@@ -5,8 +5,8 @@
  * Its records stand in append-only segment files:
  *
  *   DIRECTORY/journal                 id of the journal and format version
- *   DIRECTORY/lane-00/lock            flock: the writer
- *   DIRECTORY/lane-00/reader.lock     flock: the reader
+ *   DIRECTORY/lane-00/lock            locked (F_OFD_SETLK) by the writer
+ *   DIRECTORY/lane-00/reader.lock     locked by the reader
  *   DIRECTORY/lane-00/inflight        what the reader has in hand, see inflight.h
  *   DIRECTORY/lane-00/<number>.seg    segments; numbers only rise, also over an emptied directory
  *   DIRECTORY/damaged/                bytes that no checksum vouches for, kept aside
@@ -44,7 +44,8 @@ extern const struct spool_io spool_io_system;
 struct spool_config {
     const char *directory;     /* made (0700) when missing; kept, not copied */
     uint64_t max_bytes;        /* of all segments; 0 = no limit. Over it: -ENOSPC */
-    uint64_t segment_bytes;    /* a segment is sealed when the next record would pass this size */
+    uint64_t segment_bytes;    /* a segment is sealed when the next record would pass this size;
+                                * 0 = 64 MiB; at least 16 KiB, at most 1 GiB are taken */
     const struct spool_io *io; /* NULL: the system's */
 };
 
@@ -56,8 +57,8 @@ struct spool_position {
 
 /* What returnpath/ found in one RCPT TO at the time it was accepted. Strings may be empty. */
 struct spool_recipient {
-    struct str address;   /* as the client gave it, without <> */
-    struct str domain;    /* the configured domain that took it */
+    struct str address; /* as the client gave it, without <> */
+    struct str domain;  /* the configured domain that took it */
     struct str tenant;
     struct str stream;
     struct str recipient; /* whose address the envelope says it is; empty: it says nothing */
@@ -67,16 +68,16 @@ struct spool_recipient {
 };
 
 struct spool_envelope {
-    struct id id;             /* ordinal 0 */
-    int64_t received_at;      /* microseconds since the epoch, at the final dot */
+    struct id id;              /* ordinal 0 */
+    int64_t received_at;       /* microseconds since the epoch, at the final dot */
     struct str client_address; /* "192.0.2.1", "2001:db8::1" */
-    struct str helo;          /* as given, not verified */
-    struct str protocol;      /* the "with" word of Received: SMTP, ESMTP, ESMTPS ... (RFC 3848) */
-    struct str tls;           /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plain */
-    struct str mail_from;     /* reverse-path without <>; empty: null */
+    struct str helo;           /* as given, not verified */
+    struct str protocol;       /* the "with" word of Received: SMTP, ESMTP, ESMTPS ... (RFC 3848) */
+    struct str tls;            /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plain */
+    struct str mail_from;      /* reverse-path without <>; empty: null */
     const struct spool_recipient *recipients;
-    size_t recipients_n;      /* at least 1, at most SPOOL_RECIPIENTS_MAX */
-    uint64_t size;            /* octets the client sent as content, also those not kept */
+    size_t recipients_n; /* at least 1, at most SPOOL_RECIPIENTS_MAX */
+    uint64_t size;       /* octets the client sent as content, also those not kept */
 };
 
 enum { SPOOL_RECIPIENTS_MAX = 1000, SPOOL_RECORD_MAX = 64 << 20 };
@@ -85,8 +86,8 @@ struct spool_record {
     struct spool_position at;   /* where it begins */
     struct spool_position next; /* where reading goes on once it is processed */
     struct spool_envelope envelope;
-    struct str body;            /* as received: dots unstuffed, CRLF line ends */
-    bool truncated;             /* body is the front of size octets */
+    struct str body; /* as received: dots unstuffed, CRLF line ends */
+    bool truncated;  /* body is the front of size octets */
 };
 
 /* ---- the journal ---- */
@@ -110,7 +111,8 @@ int spool_backlog(const struct spool *s, unsigned lane, struct spool_position po
 
 /* Removes the lane's segments that lie wholly before position and were last written more than
  * keep (microseconds) ago; earlier, oldest first, while the spool holds more than three quarters
- * of max_bytes: a copy kept for comfort must not stop mail. Never a segment that is being written. */
+ * of max_bytes: a copy kept for comfort must not stop mail. Never a segment that is being written.
+ */
 int spool_prune(struct spool *s, unsigned lane, struct spool_position position, int64_t keep,
                 int64_t now, struct err *e);
 
@@ -154,19 +156,25 @@ int spool_reader_open(struct spool *s, unsigned lane, struct spool_position posi
 void spool_reader_free(struct spool_reader *r);
 
 /* The next durable record into *ret, its bytes copied into a. 1: a record; 0: none now (ask again
- * later; *ret untouched); <0: -ENOMEM, -EIO (try again later). Never returns bytes that were not
- * synced: of a live writer up to what it has synced, of a dead one after an fdatasync of our own.
- * A torn tail ends a segment; damage in the middle is copied to DIRECTORY/damaged, counted, and
- * reading goes on with the next record that its checksum vouches for. */
+ * later; *ret untouched); <0: -ENOMEM, -EIO (try again later), -EPROTO (a segment of a format
+ * version that this program does not know). Never returns bytes that were not synced: of a live
+ * writer up to what it has synced, of a dead one after an fdatasync of our own. A torn tail ends a
+ * segment; damage in the middle is copied to DIRECTORY/damaged, counted, and reading goes on with
+ * the next record that its checksum vouches for. */
 int spool_next(struct spool_reader *r, struct arena *a, struct spool_record *ret, struct err *e);
 
 /* Goes to position again (after a transaction that did not commit). */
 void spool_reader_seek(struct spool_reader *r, struct spool_position position);
 
+/* Where the next spool_next begins: all before it was returned, or was no record. Goes beyond
+ * the last record's next when a segment ended or damage was skipped. */
+struct spool_position spool_reader_position(const struct spool_reader *r);
+
 struct spool_reader_stats {
     uint64_t records;
-    uint64_t damaged_bytes;   /* skipped and kept aside */
+    uint64_t damaged_bytes; /* skipped and kept aside */
     uint64_t damaged_places;
+    uint64_t damaged_unkept; /* places that could not be kept aside (the disk is full) */
     uint64_t torn_tails;
 };
 struct spool_reader_stats spool_reader_stats(const struct spool_reader *r);

@@ -1,0 +1,111 @@
+/* check-config, migrate: before anything is started. */
+#include "app/service.h"
+#include "classify/classify.h"
+#include "db/migrate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void tell(void *ctx, bool mistake, const char *line)
+{
+    unsigned *warnings = ctx;
+    *warnings += !mistake;
+    fprintf(stderr, "%s\n", line);
+}
+
+/* The rule files are part of the configuration: their first mistake is told as well. */
+static int check_rules(const struct command_line *l, const struct config *c)
+{
+    const char **paths = calloc(c->processor.rules_n + 1, sizeof(char *));
+    if (!paths)
+        return -ENOMEM;
+    for (size_t i = 0; i < c->processor.rules_n; i++)
+        paths[i] = c->processor.rules[i].path;
+    struct classifier *classifier = NULL;
+    struct err e;
+    int rc = classifier_load(paths, c->processor.rules_n, &classifier, &e);
+    if (rc < 0)
+        command_fail(l, 0, "%s", e.text);
+    classifier_free(classifier);
+    free(paths);
+    return rc;
+}
+
+static int check_config(const struct command_line *l)
+{
+    if (command_flag(l, "--defaults")) {
+        config_print_defaults(stdout);
+        return EXIT_GOOD;
+    }
+    const char *from;
+    const char *path = l->args_n ? l->args[0] : config_find(command_value(l, "--config"), &from);
+    if (l->args_n && command_value(l, "--config"))
+        return command_fail(l, EXIT_USAGE, "FILE and --config name two files; expected one");
+    unsigned warnings = 0;
+    struct config *c;
+    if (config_load(path, tell, &warnings, &c) < 0)
+        return EXIT_NO;
+    int rc = check_rules(l, c);
+    if (rc == 0)
+        printf("%s: good: %zu domains, %zu listeners%s\n", path, c->domains_n, c->listen_n,
+               warnings ? ", with warnings" : "");
+    config_free(c);
+    return rc < 0 ? EXIT_NO : EXIT_GOOD;
+}
+
+static void step(void *ctx, unsigned number, const char *name)
+{
+    (void)ctx;
+    printf("migration %04u %s\n", number, name);
+    fflush(stdout);
+}
+
+static int migrate(const struct command_line *l)
+{
+    struct config *c = command_config(l, NULL);
+    if (!c)
+        return EXIT_NO;
+    struct db *db = NULL;
+    struct err e;
+    unsigned version = 0;
+    int rc = db_open(c->database.conninfo, &db, &e);
+    if (rc == 0)
+        rc = command_flag(l, "--check") ? db_schema_check(db, &e)
+                                        : db_migrate(db, step, NULL, &version, &e);
+    if (rc < 0)
+        command_fail(l, 0, "%s", e.text);
+    else if (command_flag(l, "--check"))
+        puts("the schema is that of this program");
+    else
+        printf("the schema is at version %u\n", version);
+    db_free(db);
+    config_free(c);
+    if (rc == -EPROTO && command_flag(l, "--from-serve"))
+        return EXIT_SCHEMA;
+    return rc < 0 ? EXIT_NO : EXIT_GOOD;
+}
+
+const struct command commands_config[] = {
+    {"check-config",
+     "[FILE]",
+     0,
+     1,
+     "Check the configuration and tell all its mistakes",
+     "Each mistake is one line: FILE:LINE:COLUMN: KEY: VALUE: what was expected. Exit code 1 when\n"
+     "there is one. --defaults writes a complete commented file with every key's default.",
+     {COMMAND_CONFIG, {"--defaults", NULL, "write a commented configuration, check nothing"}},
+     check_config},
+    {"migrate",
+     "",
+     0,
+     0,
+     "Bring the database's schema to this program's version",
+     "Runs what is missing, each step in its own transaction, forward only; two at once wait for\n"
+     "each other. A schema with steps that this program does not know is left alone (exit code\n"
+     "1). With --check nothing is changed: exit code 1 when schema and program differ.",
+     {COMMAND_CONFIG,
+      {"--check", NULL, "only say whether there is something to do"},
+      {"--from-serve", NULL, NULL}},
+     migrate},
+    {.name = NULL},
+};

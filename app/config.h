@@ -1,0 +1,113 @@
+/* config.h - the configuration file: one YAML document, read against one table of keys.
+ *
+ * The table (config_keys.c) is the only list: it drives reading, defaults, messages, and
+ * conf/bouncemx.yaml, which is what config_print_defaults writes. */
+#ifndef APP_CONFIG_H
+#define APP_CONFIG_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "returnpath/returnpath.h"
+
+#include <stdio.h>
+
+/* Strings are NUL-terminated and live in config.arena; paths are absolute or relative to the
+ * working directory. Sizes in octets, times in microseconds, counts as written; 0 = no limit where
+ * the table says so. */
+struct config_listen {
+    const char *address;
+    uint64_t port;
+    uint64_t tls; /* enum config_tls */
+    unsigned line, column;
+};
+
+enum config_tls { CONFIG_TLS_NONE, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
+
+struct config_domain {
+    const char *name; /* lower-case A-label */
+    uint64_t accept;  /* enum returnpath_accept */
+    const char *tenant;
+    const char *stream;
+    bool trust_unverified;
+    unsigned line, column;
+};
+
+struct config_certificate {
+    const char *certificate;
+    const char *key;
+    unsigned line, column;
+};
+
+struct config_rule {
+    const char *path;
+    unsigned line, column;
+};
+
+struct config {
+    struct arena arena;
+    const char *file;   /* as it was found */
+    const char *folder; /* of the file: relative paths start here */
+
+    const char *node;
+    const char *hostname;
+    struct config_listen *listen;
+    size_t listen_n;
+    struct config_domain *domains;
+    size_t domains_n;
+    struct config_certificate *certificates;
+    size_t certificates_n;
+    bool tls_require;
+
+    struct {
+        const char *directory;
+        uint64_t max_bytes, segment_bytes, keep_bytes;
+        int64_t keep_processed;
+    } spool;
+    struct {
+        const char *conninfo;
+        uint64_t batch_events, batch_bytes;
+        int64_t batch_wait, retry_min, retry_max;
+    } database;
+    struct {
+        uint64_t workers;
+        int64_t watchdog, poll;
+        struct config_rule *rules;
+        size_t rules_n;
+    } processor;
+    struct {
+        uint64_t threads;
+        const char *user;
+        int64_t stop_grace;
+    } receiver;
+    struct {
+        uint64_t message_bytes, recipients, connections, connections_per_address;
+        uint64_t messages_per_minute, bad_commands, unknown_recipients, data_min_rate;
+        uint64_t body_memory;
+        int64_t command_timeout, data_timeout, session_timeout;
+    } limits;
+    struct {
+        uint64_t level;     /* enum log_level */
+        uint64_t addresses; /* 1 = in full */
+    } log;
+
+    struct returnpath_domains returnpath; /* of domains, sorted by name */
+};
+
+/* Called for each mistake and each warning, with one printable line:
+ * "FILE:LINE:COLUMN: KEY: VALUE: what was expected". */
+typedef void (*config_say_fn)(void *ctx, bool mistake, const char *line);
+
+/* Reads the file. All mistakes are told in one go, also those of files that it names; -EINVAL when
+ * there was one. Warnings alone do not fail. */
+int config_load(const char *path, config_say_fn say, void *ctx, struct config **ret);
+void config_free(struct config *c);
+
+/* The file to read: option (may be NULL), else BOUNCEMX_CONFIG, else /etc/bouncemx/bouncemx.yaml.
+ * *ret_from says which of them it was, for the message when it can't be read. */
+const char *config_find(const char *option, const char **ret_from);
+
+/* A complete commented file in which every key stands with its default. */
+void config_print_defaults(FILE *out);
+
+#endif

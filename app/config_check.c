@@ -1,0 +1,159 @@
+#include "app/config_check.h"
+
+#include "app/config_keys.h"
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void tell(struct config_report *r, bool mistake, unsigned line, unsigned column,
+                 const char *key, struct str value, const char *text)
+{
+    char bytes[1024];
+    size_t n = 0;
+    struct err clean; /* err_set takes control bytes out */
+    char place[64] = "";
+    if (line)
+        snprintf(place, sizeof(place), ":%u:%u", line, column);
+    char shown[80] = "";
+    if (!str_is_absent(value)) {
+        struct str front = str_sub(value, 0, 60);
+        while (front.n && front.n < value.n && !str_is_utf8(front))
+            front.n--;
+        snprintf(shown, sizeof(shown), ": \"%.*s%s\"", STR_ARG(front),
+                 front.n < value.n ? "..." : "");
+    }
+    n = (size_t)snprintf(bytes, sizeof(bytes), "%s%s: %s%s%s%s%s", r->file, place,
+                         mistake ? "" : "warning: ", key, shown, *key || *shown ? ": " : "", text);
+    (void)n;
+    err_set(&clean, -EINVAL, "%s", bytes);
+    r->say(r->ctx, mistake, clean.text);
+}
+
+void config_report_at(struct config_report *r, unsigned line, unsigned column, const char *key,
+                      struct str value, const char *expected)
+{
+    r->mistakes++;
+    if (r->mistakes <= CONFIG_MISTAKES_MAX)
+        tell(r, true, line, column, key, value, expected);
+    else if (r->mistakes == CONFIG_MISTAKES_MAX + 1)
+        tell(r, true, 0, 0, "", (struct str){NULL, 0}, "more mistakes follow");
+}
+
+void config_report_warning(struct config_report *r, unsigned line, unsigned column, const char *key,
+                           const char *text)
+{
+    tell(r, false, line, column, key, (struct str){NULL, 0}, text);
+}
+
+static int listen_cmp(const void *a, const void *b)
+{
+    const struct config_listen *x = *(const struct config_listen *const *)a;
+    const struct config_listen *y = *(const struct config_listen *const *)b;
+    int d = strcmp(x->address, y->address);
+    if (d == 0)
+        d = x->port < y->port ? -1 : x->port > y->port;
+    return d ? d : x->line < y->line ? -1 : x->line > y->line;
+}
+
+static int check_listen(const struct config *c, struct config_report *r)
+{
+    const struct config_listen **sorted = calloc(c->listen_n + 1, sizeof(const void *));
+    if (!sorted)
+        return -ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < c->listen_n; i++)
+        if (c->listen[i].address) /* else its own mistake was told */
+            sorted[n++] = &c->listen[i];
+    qsort(sorted, n, sizeof(const void *), listen_cmp);
+    for (size_t i = 1; i < n; i++) {
+        const struct config_listen *a = sorted[i - 1], *b = sorted[i];
+        if (strcmp(a->address, b->address) != 0 || a->port != b->port)
+            continue;
+        char text[80];
+        snprintf(text, sizeof(text), "the same address and port stand at line %u", a->line);
+        config_report_at(r, b->line, b->column, "listen[].address", str_c(b->address), text);
+    }
+    free(sorted);
+    return 0;
+}
+
+static int domain_cmp(const void *a, const void *b)
+{
+    const struct config_domain *x = *(const struct config_domain *const *)a;
+    const struct config_domain *y = *(const struct config_domain *const *)b;
+    int d = str_cmp(str_c(x->name), str_c(y->name));
+    return d ? d : x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* The sorted table that the receiver and the processor look domains up in. */
+static int check_domains(struct config *c, struct config_report *r)
+{
+    const struct config_domain **sorted =
+        ARENA_ARRAY(&c->arena, c->domains_n + 1, const struct config_domain *);
+    struct returnpath_domain *list =
+        ARENA_ARRAY(&c->arena, c->domains_n + 1, struct returnpath_domain);
+    if (!sorted || !list)
+        return -ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < c->domains_n; i++)
+        if (c->domains[i].name)
+            sorted[n++] = &c->domains[i];
+    qsort(sorted, n, sizeof(const void *), domain_cmp);
+    for (size_t i = 0; i < n; i++) {
+        const struct config_domain *d = sorted[i];
+        if (i && strcmp(sorted[i - 1]->name, d->name) == 0) {
+            char text[80];
+            snprintf(text, sizeof(text), "the same domain stands at line %u", sorted[i - 1]->line);
+            config_report_at(r, d->line, d->column, "domains[].name", str_c(d->name), text);
+        }
+        list[i] = (struct returnpath_domain){.name = str_c(d->name),
+                                             .accept = (enum returnpath_accept)d->accept,
+                                             .tenant = str_c(d->tenant),
+                                             .stream = str_c(d->stream),
+                                             .trust_unverified = d->trust_unverified};
+    }
+    c->returnpath = (struct returnpath_domains){list, n};
+    return 0;
+}
+
+static void check_sizes(const struct config *c, struct config_report *r)
+{
+    char text[160], a[32];
+    if (c->spool.max_bytes && c->spool.max_bytes < 2 * c->spool.segment_bytes) {
+        snprintf(text, sizeof(text),
+                 "expected at least two segments (spool.segment_bytes is %s), or 0 for no limit",
+                 config_format_size(c->spool.segment_bytes, a));
+        config_report_at(r, 0, 0, "spool.max_bytes",
+                         str_c(config_format_size(c->spool.max_bytes, (char[32]){0})), text);
+    }
+    /* A record is its body and an envelope, at most some addresses long. */
+    if (c->spool.keep_bytes > c->spool.segment_bytes / 2) {
+        snprintf(text, sizeof(text), "expected at most half of spool.segment_bytes, which is %s",
+                 config_format_size(c->spool.segment_bytes, a));
+        config_report_at(r, 0, 0, "spool.keep_bytes",
+                         str_c(config_format_size(c->spool.keep_bytes, (char[32]){0})), text);
+    }
+    if (c->database.retry_min > c->database.retry_max) {
+        snprintf(text, sizeof(text), "expected at most database.retry_max, which is %s",
+                 config_format_time((uint64_t)c->database.retry_max, a));
+        config_report_at(r, 0, 0, "database.retry_min",
+                         str_c(config_format_time((uint64_t)c->database.retry_min, (char[32]){0})),
+                         text);
+    }
+    if (c->limits.body_memory && c->limits.body_memory < c->spool.keep_bytes) {
+        snprintf(text, sizeof(text), "expected at least spool.keep_bytes, which is %s",
+                 config_format_size(c->spool.keep_bytes, a));
+        config_report_at(r, 0, 0, "limits.body_memory",
+                         str_c(config_format_size(c->limits.body_memory, (char[32]){0})), text);
+    }
+}
+
+int config_check(struct config *c, struct config_report *r)
+{
+    int rc = check_listen(c, r);
+    if (rc == 0)
+        rc = check_domains(c, r);
+    check_sizes(c, r);
+    return rc;
+}

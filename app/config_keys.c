@@ -1,0 +1,154 @@
+#include "app/config_keys.h"
+
+#include "spool/spool.h"
+
+#include <stddef.h>
+
+#define AT(member)        offsetof(struct config, member)
+#define AT_LISTEN(member) offsetof(struct config_listen, member)
+#define AT_DOMAIN(member) offsetof(struct config_domain, member)
+#define AT_CERT(member)   offsetof(struct config_certificate, member)
+#define AT_RULE(member)   offsetof(struct config_rule, member)
+
+#define KiB UINT64_C(1024)
+#define MiB (1024 * KiB)
+#define GiB (1024 * MiB)
+#define TiB (1024 * GiB)
+#define MS  UINT64_C(1000)
+#define SEC (1000 * MS)
+#define MIN (60 * SEC)
+#define HR  (60 * MIN)
+#define DAY (24 * HR)
+
+const struct config_section config_sections[] = {
+    {"tls", "Encryption. Accepted here, without effect in this version."},
+    {"spool", "The journal: what was answered 250 and is not in PostgreSQL yet."},
+    {"database", "PostgreSQL, written to by the processor and by commands."},
+    {"processor", "Reading, classifying and writing what the journal holds."},
+    {"receiver", "The SMTP side."},
+    {"limits", "What one client, and all of them together, may ask of the receiver."},
+    {"log", "One event, one line, on standard error."},
+    {NULL, NULL},
+};
+
+const struct config_list config_lists[] = {
+    {"listen", AT(listen), AT(listen_n), sizeof(struct config_listen),
+     offsetof(struct config_listen, line), 1, 64, "[{address: 0.0.0.0}, {address: '::'}]",
+     "0.0.0.0|::", "Addresses and ports on which SMTP is spoken."},
+    {"domains", AT(domains), AT(domains_n), sizeof(struct config_domain),
+     offsetof(struct config_domain, line), 1, 10000, NULL, "bounces.example.com",
+     "The return-path and feedback-loop domains that this host is MX for. At least one."},
+    {"tls.certificates", AT(certificates), AT(certificates_n), sizeof(struct config_certificate),
+     offsetof(struct config_certificate, line), 0, 1000, "[]", NULL,
+     "Pairs {certificate: FILE, key: FILE} in PEM."},
+    {"processor.rules", AT(processor.rules), AT(processor.rules_n), sizeof(struct config_rule),
+     offsetof(struct config_rule, line), 0, 100, "[]", NULL,
+     "Rule files of your own, or directories of *.rules files; read before the shipped rules."},
+};
+const size_t config_lists_n = sizeof(config_lists) / sizeof(config_lists[0]);
+
+const struct config_key config_keys[] = {
+    {"node", CONFIG_NAME, AT(node), CONFIG_DEF_HOSTNAME, 1, 64,
+     .text = "This host's name in the database: each MX its own, and the same after a reinstall."},
+    {"hostname", CONFIG_HOST, AT(hostname), CONFIG_DEF_HOSTNAME,
+     .text = "Name in the greeting and in answers to EHLO: that of the MX record."},
+
+    {"listen[].address", CONFIG_IP, AT_LISTEN(address), NULL, .text = "IPv4 or IPv6 address."},
+    {"listen[].port", CONFIG_COUNT, AT_LISTEN(port), "25", 1, 65535, .text = "TCP port."},
+    {"listen[].tls", CONFIG_WORD, AT_LISTEN(tls), "none", .words = "none|starttls|implicit",
+     .later = true, .text = "none, starttls or implicit."},
+
+    {"domains[].name", CONFIG_DOMAIN, AT_DOMAIN(name), NULL, .text = "The domain."},
+    {"domains[].accept", CONFIG_WORD, AT_DOMAIN(accept), "any", .words = "verp|any",
+     .refused = "signed", .refused_why = "signed return paths are not read yet: use verp or any",
+     .text = "any: every local part; verp: role addresses, and those that name a recipient\n"
+             "(prefix+user=domain@...)."},
+    {"domains[].tenant", CONFIG_NAME, AT_DOMAIN(tenant), "main", 1, 64,
+     .text = "Whose mail this is: suppressions of one tenant do not touch another's."},
+    {"domains[].stream", CONFIG_NAME, AT_DOMAIN(stream), "default", 1, 64,
+     .text = "Kind of mail within the tenant: complaints and unsubscribes count for it alone."},
+    {"domains[].trust_unverified", CONFIG_BOOL, AT_DOMAIN(trust_unverified), "false",
+     .text = "true: reports that nothing proves genuine may suppress addresses. Anybody can\n"
+             "forge a report, so only for lists whose return paths cannot be signed yet."},
+
+    {"tls.certificates[].certificate", CONFIG_FILE, AT_CERT(certificate), NULL, .later = true,
+     .text = "Certificate chain in PEM."},
+    {"tls.certificates[].key", CONFIG_FILE, AT_CERT(key), NULL, .later = true,
+     .text = "Private key in PEM."},
+    {"tls.require", CONFIG_BOOL, AT(tls_require), "false", .later = true,
+     .text = "true: no mail without encryption."},
+
+    {"spool.directory", CONFIG_FOLDER, AT(spool.directory), "/var/spool/bouncemx",
+     .text = "Where it lies; on a disk that honours fdatasync. Made when missing."},
+    {"spool.max_bytes", CONFIG_SIZE, AT(spool.max_bytes), "10GiB", 64 * KiB, 1024 * TiB,
+     .zero = true, .text = "Size of all segments together; over it mail is answered 452."},
+    {"spool.segment_bytes", CONFIG_SIZE, AT(spool.segment_bytes), "64MiB", 16 * KiB, 4 * GiB,
+     .text = "Size of one segment file."},
+    {"spool.keep_bytes", CONFIG_SIZE, AT(spool.keep_bytes), "1MiB", KiB, 32 * MiB,
+     .text = "How much of a message is kept: what a report says stands at its front."},
+    {"spool.keep_processed", CONFIG_TIME, AT(spool.keep_processed), "24h", 0, 366 * DAY,
+     .text = "How long processed segments stay, so that a database that went back in time (a\n"
+             "restore, a failover) is fed again."},
+
+    {"database.conninfo", CONFIG_TEXT, AT(database.conninfo), "dbname=bouncemx", 1, 4096,
+     .secret = true,
+     .text = "libpq connection string. Several hosts: target_session_attrs=read-write."},
+    {"database.batch_events", CONFIG_COUNT, AT(database.batch_events), "1000", 1, 10000,
+     .text = "A batch is written when it holds so many events,"},
+    {"database.batch_bytes", CONFIG_SIZE, AT(database.batch_bytes), "16MiB", 4 * KiB, GiB,
+     .text = "or so many octets of mail,"},
+    {"database.batch_wait", CONFIG_TIME, AT(database.batch_wait), "50ms", 0, MIN,
+     .text = "or is so old."},
+    {"database.retry_min", CONFIG_TIME, AT(database.retry_min), "100ms", MS, HR,
+     .text = "First pause after the server was away; it doubles, with jitter,"},
+    {"database.retry_max", CONFIG_TIME, AT(database.retry_max), "10s", MS, HR,
+     .text = "up to this."},
+
+    {"processor.workers", CONFIG_COUNT, AT(processor.workers), "2", 1, 64,
+     .text = "Worker processes."},
+    {"processor.watchdog", CONFIG_TIME, AT(processor.watchdog), "30s", 100 * MS, HR,
+     .text = "A worker that has one message in hand for longer is killed; a message that does it\n"
+             "twice is set aside."},
+    {"processor.poll", CONFIG_TIME, AT(processor.poll), "20ms", MS, MIN,
+     .text = "How often an idle worker looks for new mail."},
+
+    {"receiver.threads", CONFIG_COUNT, AT(receiver.threads), "2", 1, 64,
+     .text = "Threads, each with its own journal lane."},
+    {"receiver.user", CONFIG_NAME, AT(receiver.user), "bouncemx", 1, 32, .later = true,
+     .text = "User to become once the ports are bound."},
+    {"receiver.stop_grace", CONFIG_TIME, AT(receiver.stop_grace), "10s", 0, HR,
+     .text = "At the stop, how long a message in DATA may go on."},
+
+    {"limits.message_bytes", CONFIG_SIZE, AT(limits.message_bytes), "10MiB", KiB, TiB, .zero = true,
+     .text = "Size of a message (SIZE of RFC 1870)."},
+    {"limits.recipients", CONFIG_COUNT, AT(limits.recipients), "100", 1, SPOOL_RECIPIENTS_MAX,
+     .text = "Recipients of one message."},
+    {"limits.connections", CONFIG_COUNT, AT(limits.connections), "20000", 1, 1000000, .zero = true,
+     .text = "Connections at a time."},
+    {"limits.connections_per_address", CONFIG_COUNT, AT(limits.connections_per_address), "200", 1,
+     1000000, .zero = true, .later = true, .text = "Connections at a time from one address."},
+    {"limits.messages_per_minute", CONFIG_COUNT, AT(limits.messages_per_minute), "0", 1, 1000000,
+     .zero = true, .later = true, .text = "Messages a minute from one address."},
+    {"limits.bad_commands", CONFIG_COUNT, AT(limits.bad_commands), "20", 1, 1000000, .zero = true,
+     .text = "Commands that are none, in one session; then 421."},
+    {"limits.unknown_recipients", CONFIG_COUNT, AT(limits.unknown_recipients), "20", 1, 1000000,
+     .zero = true, .later = true, .text = "Refused recipients in one session; then 421."},
+    {"limits.command_timeout", CONFIG_TIME, AT(limits.command_timeout), "5m", 10 * MS, DAY,
+     .zero = true,
+     .text = "From one command's end to the next command's end (RFC 5321 4.5.3.2: 5m)."},
+    {"limits.data_timeout", CONFIG_TIME, AT(limits.data_timeout), "10m", 10 * MS, DAY, .zero = true,
+     .text = "For one whole message."},
+    {"limits.data_min_rate", CONFIG_SIZE, AT(limits.data_min_rate), "100B", 1, GiB, .zero = true,
+     .later = true, .text = "Octets a second below which a sender is cut."},
+    {"limits.session_timeout", CONFIG_TIME, AT(limits.session_timeout), "1h", 10 * MS, 30 * DAY,
+     .zero = true, .text = "For one connection."},
+    {"limits.body_memory", CONFIG_SIZE, AT(limits.body_memory), "256MiB", 64 * KiB, TiB,
+     .zero = true, .text = "All bodies in memory together."},
+
+    {"log.level", CONFIG_WORD, AT(log.level), "info", .words = "debug|info|warning|error",
+     .text = "debug, info, warning or error."},
+    {"log.addresses", CONFIG_WORD, AT(log.addresses), "redacted", .words = "redacted|full",
+     .text = "redacted: j***@example.com; full: mail addresses as they are."},
+    {"processor.rules[]", CONFIG_PATH, AT_RULE(path), NULL, .text = "A rule file or a directory."},
+};
+const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);

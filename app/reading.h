@@ -1,0 +1,37 @@
+/* reading.h - a journal record -> report -> verdicts -> whose addresses: one db_message. */
+#ifndef APP_READING_H
+#define APP_READING_H
+
+#include "classify/classify.h"
+#include "db/db.h"
+#include "returnpath/returnpath.h"
+#include "spool/spool.h"
+
+/* For one message and all that is read from it; 10,000 events at most come from one message. */
+enum { READING_ARENA_MAX = 192 << 20, READING_EVENTS_MAX = 10000 };
+
+struct reading {
+    struct classifier *classifier;
+    const struct returnpath_domains *domains; /* trust_unverified is theirs; the rest is recorded */
+};
+
+/* What recipient number i of the report says for itself: a report of failure may name recipients
+ * that were delivered or are still being tried (RFC 3464 section 2.3.3). */
+enum report_kind reading_kind(const struct report *r, size_t i);
+
+/* Kinds that say why mail did not arrive. */
+static inline bool reading_has_verdict(enum report_kind kind)
+{
+    return kind == REPORT_BOUNCE || kind == REPORT_DELAYED;
+}
+
+/* What the record says without reading its body: report NULL, no events. -ENOMEM. */
+int reading_envelope(struct arena *a, const struct spool_record *record, struct db_message *ret,
+                     struct err *e);
+
+/* Reads the record's body and fills *ret, all of it in a or in the record. -ENOMEM: it needs more
+ * than a may hold. */
+int reading_message(const struct reading *reading, struct arena *a,
+                    const struct spool_record *record, struct db_message *ret, struct err *e);
+
+#endif

@@ -1,0 +1,270 @@
+#include "receiver/listener.h"
+
+#include "base/require.h"
+#include "receiver/conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { BACKLOG = 1024 };
+
+struct server {
+    uv_tcp_t tcp;
+    struct listener *listener;
+    bool behind; /* a connection could not be taken: memory; ends in on_tick */
+};
+
+struct listener {
+    struct receiver_shared *shared;
+    struct conns *conns;
+    struct spool_lane *lane;
+    uv_loop_t loop;
+    uv_async_t wake; /* the lane has results */
+    uv_async_t stop;
+    uv_timer_t tick;
+    struct server *servers;
+    size_t servers_n;
+    bool stopping;
+    uint64_t stop_at; /* uv_now when grace ends */
+    _Atomic int64_t grace;
+};
+
+/* ---- sockets ---- */
+
+static int address_parse(const struct receiver_listen *where, struct sockaddr_storage *ret,
+                         socklen_t *ret_n, struct err *e)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(where->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(where->port)};
+    if (inet_pton(AF_INET, where->address, &v4.sin_addr) == 1) {
+        memcpy(ret, &v4, sizeof(v4));
+        *ret_n = sizeof(v4);
+    } else if (inet_pton(AF_INET6, where->address, &v6.sin6_addr) == 1) {
+        memcpy(ret, &v6, sizeof(v6));
+        *ret_n = sizeof(v6);
+    } else {
+        return err_set(e, -EINVAL, "listen address \"%s\": expected an IPv4 or IPv6 address",
+                       where->address);
+    }
+    return 0;
+}
+
+static int socket_bind(const struct receiver_listen *where, bool share, int *ret_fd, struct err *e)
+{
+    struct sockaddr_storage address;
+    socklen_t n;
+    int on = 1, rc = address_parse(where, &address, &n, e);
+    if (rc < 0)
+        return rc;
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_sys(e, -errno, "listen on %s port %u", where->address, where->port);
+    /* SO_REUSEPORT has to stand before bind(); accepted sockets inherit TCP_NODELAY. */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0) ||
+        (address.ss_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+        bind(fd, (struct sockaddr *)&address, n) < 0) {
+        rc = err_sys(e, -errno, "listen on %s port %u", where->address, where->port);
+        close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+int listener_probe(const struct receiver_listen *where, struct err *e)
+{
+    int fd, rc = socket_bind(where, false, &fd, e);
+    if (rc == 0)
+        close(fd);
+    return rc;
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct server *s = stream->data;
+    if (status == 0) /* else out of files: libuv has turned the peer away */
+        s->behind = conns_accept(s->listener->conns, stream) < 0;
+}
+
+static int server_open(struct listener *l, const struct receiver_listen *where, struct err *e)
+{
+    struct server *s = &l->servers[l->servers_n];
+    int fd, rc = socket_bind(where, true, &fd, e);
+    if (rc < 0)
+        return rc;
+    rc = uv_tcp_init(&l->loop, &s->tcp);
+    if (rc < 0) {
+        close(fd);
+        return err_sys(e, rc, "listen on %s port %u", where->address, where->port);
+    }
+    s->listener = l;
+    s->tcp.data = s;
+    l->servers_n++; /* from here on listener_free closes it */
+    rc = uv_tcp_open(&s->tcp, fd);
+    if (rc < 0)
+        close(fd);
+    else
+        rc = uv_listen((uv_stream_t *)&s->tcp, BACKLOG, on_connection);
+    return rc < 0 ? err_sys(e, rc, "listen on %s port %u", where->address, where->port) : 0;
+}
+
+/* ---- the loop ---- */
+
+static void handle_close(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void servers_close(struct listener *l)
+{
+    for (size_t i = 0; i < l->servers_n; i++)
+        handle_close((uv_handle_t *)&l->servers[i].tcp);
+}
+
+static void lane_wake(void *ctx)
+{
+    struct listener *l = ctx;
+    uv_async_send(&l->wake);
+}
+
+static void on_wake(uv_async_t *async)
+{
+    struct listener *l = async->data;
+    if (l->lane)
+        spool_lane_reap(l->lane);
+}
+
+static void on_stop(uv_async_t *async)
+{
+    struct listener *l = async->data;
+    int64_t grace = atomic_load(&l->grace);
+    if (grace < 0)
+        return; /* nobody asked: libuv may call without a send */
+    l->stop_at = uv_now(&l->loop) + (uint64_t)grace / 1000;
+    if (!l->stopping) {
+        l->stopping = true;
+        servers_close(l);
+        conns_stop(l->conns);
+    }
+    if (conns_is_empty(l->conns))
+        uv_stop(&l->loop);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct listener *l = timer->data;
+    conns_tick(l->conns);
+    for (size_t i = 0; i < l->servers_n && !l->stopping; i++)
+        if (l->servers[i].behind)
+            on_connection((uv_stream_t *)&l->servers[i].tcp, 0);
+    if (l->stopping && uv_now(&l->loop) >= l->stop_at)
+        conns_abandon(l->conns);
+}
+
+static void on_empty(void *ctx)
+{
+    struct listener *l = ctx;
+    uv_stop(&l->loop);
+}
+
+static void walk_close(uv_handle_t *handle, void *ctx)
+{
+    (void)ctx;
+    handle_close(handle);
+}
+
+static void loop_close(struct listener *l)
+{
+    uv_walk(&l->loop, walk_close, NULL);
+    uv_run(&l->loop, UV_RUN_DEFAULT);
+    int rc = uv_loop_close(&l->loop);
+    REQUIRE(rc == 0);
+}
+
+static int loop_open(struct listener *l)
+{
+    int rc = uv_loop_init(&l->loop);
+    if (rc < 0)
+        return rc;
+    l->wake.data = l->stop.data = l->tick.data = l;
+    rc = uv_async_init(&l->loop, &l->wake, on_wake);
+    if (rc == 0)
+        rc = uv_async_init(&l->loop, &l->stop, on_stop);
+    if (rc == 0)
+        rc = uv_timer_init(&l->loop, &l->tick);
+    if (rc < 0)
+        loop_close(l);
+    return rc;
+}
+
+int listener_new(struct receiver_shared *shared, unsigned lane, struct listener **ret,
+                 struct err *e)
+{
+    const struct receiver_config *config = &shared->config;
+    struct listener *l = calloc(1, sizeof(*l));
+    if (!l)
+        return err_sys(e, -ENOMEM, "receiver thread %u", lane);
+    l->shared = shared;
+    atomic_store(&l->grace, -1);
+    int rc = loop_open(l);
+    if (rc < 0) {
+        free(l);
+        return err_sys(e, rc, "receiver thread %u: event loop", lane);
+    }
+    l->servers = calloc(config->listen_n, sizeof(*l->servers));
+    rc = l->servers ? conns_new(shared, &l->loop, on_empty, l, &l->conns) : -ENOMEM;
+    if (rc < 0) {
+        err_sys(e, rc, "receiver thread %u", lane);
+        goto out;
+    }
+    rc = spool_lane_open(config->spool, lane, lane_wake, l, &l->lane, e);
+    if (rc < 0)
+        goto out;
+    conns_use_lane(l->conns, l->lane);
+    for (size_t i = 0; rc == 0 && i < config->listen_n; i++)
+        rc = server_open(l, &config->listen[i], e);
+out:
+    if (rc < 0)
+        listener_free(l);
+    else
+        *ret = l;
+    return rc;
+}
+
+void listener_run(struct listener *l)
+{
+    uint64_t every = (uint64_t)conns_tick_every(l->conns) / 1000;
+    int rc = uv_timer_start(&l->tick, on_tick, every, every);
+    REQUIRE(rc == 0);
+    uv_run(&l->loop, UV_RUN_DEFAULT);
+    /* Messages whose peer has gone are still made durable, and their connections freed. */
+    spool_lane_close(l->lane);
+    l->lane = NULL;
+}
+
+void listener_stop(struct listener *l, int64_t grace)
+{
+    atomic_store(&l->grace, grace > 0 ? grace : 0);
+    uv_async_send(&l->stop);
+}
+
+void listener_free(struct listener *l)
+{
+    if (!l)
+        return;
+    if (l->lane)
+        spool_lane_close(l->lane);
+    loop_close(l);
+    conns_free(l->conns);
+    free(l->servers);
+    free(l);
+}

@@ -1,0 +1,136 @@
+/* receiver_sink.c - a receiver and its journal without anything else, to throw load or tests at.
+ *
+ *   receiver_sink DIRECTORY PORT [name=number ...]
+ *
+ * Listens on 127.0.0.1 and [::1], takes mail for dom.example (any) and rp.example (verp). Names:
+ * threads, and the fields of struct receiver_limits (times in milliseconds), spool_bytes, grace.
+ * Prints "ready" once it listens. SIGTERM stops it; then its counters are printed, name=value, one
+ * a line. */
+#include "base/require.h"
+#include "receiver/receiver.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIMITS(X)            \
+    X(message_bytes, 1)      \
+    X(keep_bytes, 1)         \
+    X(recipients, 1)         \
+    X(connections, 1)        \
+    X(bad_commands, 1)       \
+    X(command_timeout, 1000) \
+    X(data_timeout, 1000)    \
+    X(session_timeout, 1000) \
+    X(body_memory, 1)
+
+struct options {
+    struct receiver_limits limits;
+    unsigned threads;
+    uint64_t spool_bytes;
+    int64_t grace;
+};
+
+static int option_read(struct options *o, struct str text)
+{
+    struct str name = str_cut(&text, '=');
+    uint64_t value;
+    if (!str_to_u64(text, &value) || value > INT64_MAX / 1000)
+        return -EINVAL;
+#define X(field, scale)                                                   \
+    if (str_eq(name, STR(#field))) {                                      \
+        o->limits.field = (__typeof__(o->limits.field))(value * (scale)); \
+        return 0;                                                         \
+    }
+    LIMITS(X)
+#undef X
+    if (str_eq(name, STR("threads")))
+        o->threads = (unsigned)value;
+    else if (str_eq(name, STR("spool_bytes")))
+        o->spool_bytes = value;
+    else if (str_eq(name, STR("grace")))
+        o->grace = (int64_t)value * 1000;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+static void counters_print(struct receiver_counters *c)
+{
+#define X(name, meaning) printf("%s=%llu\n", #name, (unsigned long long)atomic_load(&c->name));
+    RECEIVER_COUNTERS(X)
+#undef X
+}
+
+int main(int argc, char **argv)
+{
+    static struct receiver_counters counters;
+    static const struct returnpath_domain list[] = {
+        {.name = STR_INIT("dom.example"), .accept = RETURNPATH_ACCEPT_ANY},
+        {.name = STR_INIT("rp.example"), .accept = RETURNPATH_ACCEPT_VERP},
+    };
+    static const struct returnpath_domains domains = {list, 2};
+    struct options o = {.limits = {.message_bytes = 10 << 20,
+                                   .keep_bytes = 1 << 20,
+                                   .recipients = 100,
+                                   .connections = 20000,
+                                   .bad_commands = 20,
+                                   .command_timeout = 300000000,
+                                   .data_timeout = 600000000,
+                                   .session_timeout = 3600000000,
+                                   .body_memory = 256 << 20},
+                        .threads = 2,
+                        .grace = 5000000};
+    uint32_t port = 0;
+    int bad = argc < 3 || !str_to_u32(str_c(argv[2]), &port) || port == 0 || port > 65535;
+    for (int i = 3; i < argc && !bad; i++)
+        bad = option_read(&o, str_c(argv[i])) < 0;
+    if (bad) {
+        fprintf(stderr, "usage: %s DIRECTORY PORT [name=number ...]\n", argv[0]);
+        return 2;
+    }
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    struct err e = {0};
+    struct spool *spool = NULL;
+    struct receiver *receiver = NULL;
+    const struct spool_config spool_config = {.directory = argv[1], .max_bytes = o.spool_bytes};
+    const struct receiver_listen listen[] = {{"127.0.0.1", (uint16_t)port},
+                                             {"::1", (uint16_t)port}};
+    int rc = spool_open(&spool_config, &spool, &e);
+    if (rc == 0) {
+        const struct receiver_config config = {
+            .hostname = "mx.example",
+            .listen = listen,
+            .listen_n = 2,
+            .threads = o.threads,
+            .domains = &domains,
+            .limits = o.limits,
+            .spool = spool,
+            .counters = &counters,
+        };
+        rc = receiver_start(&config, &receiver, &e);
+    }
+    if (rc < 0) {
+        fprintf(stderr, "%s\n", e.text);
+        spool_free(spool);
+        return 1;
+    }
+    printf("ready\n");
+    fflush(stdout);
+    int signal_number;
+    rc = sigwait(&stop, &signal_number);
+    REQUIRE(rc == 0);
+    receiver_stop(receiver, o.grace);
+    receiver_join(receiver);
+    receiver_free(receiver);
+    spool_free(spool);
+    counters_print(&counters);
+    return 0;
+}

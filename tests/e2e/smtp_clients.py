@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Real clients deliver: swaks, smtp-source, Python's smtplib, and a real Postfix whose genuine bounce
+for an unknown local user becomes an event and a suppression."""
+import shutil
+import smtplib
+import subprocess
+
+import harness
+import mail_server
+from harness import Skip, expect, wait_until
+from smtp import DOMAIN, Ledger, bounce, digest
+
+SENT = 200
+
+
+def need(program):
+    if not shutil.which(program):
+        raise Skip(f"{program} is not installed")
+    return program
+
+
+def run(setup, *argv, stdin=None):
+    done = subprocess.run(argv, input=stdin, capture_output=True, check=False, timeout=60,
+                          cwd=setup.box.run_directory)
+    out = (done.stdout + done.stderr).decode("utf-8", "replace")
+    expect(done.returncode == 0, f"{argv[0]}: exit {done.returncode}\n{out[-2000:]}")
+    return out
+
+
+def swaks(setup, ledger):
+    address = ledger.new_address()
+    path = setup.box.write("swaks.eml", bounce(address))
+    out = run(setup, need("swaks"), "--server", "127.0.0.1", "--port", str(setup.port),
+              "--from", "<>", "--to", f"list@{DOMAIN}", "--helo", "swaks.example.test",
+              "--data", "@" + path)
+    expect(" 250 2.0.0 " in out or "250 2.0.0" in out, f"no 250 2.0.0 in:\n{out}")
+    with ledger.lock:
+        ledger.acked[address] = None  # swaks adds to the end: compared in part only
+    return address
+
+
+def by_smtplib(setup, ledger):
+    with smtplib.SMTP("127.0.0.1", setup.port, timeout=30) as client:
+        client.ehlo("smtplib.example.test")
+        for feature in ("pipelining", "size", "8bitmime", "enhancedstatuscodes"):
+            expect(client.has_extn(feature), f"EHLO does not offer {feature.upper()}")
+        for options in ([], ["SIZE=5000"], ["BODY=8BITMIME"]):
+            address = ledger.new_address()
+            message = bounce(address)
+            client.sendmail("", [f"list+user=example.org@{DOMAIN}"], message, mail_options=options)
+            ledger.note("acked", address, digest(message))
+        try:
+            client.sendmail("", ["someone@elsewhere.example.test"], bounce("x@example.org"))
+            raise harness.Failure("mail for a foreign domain was accepted")
+        except smtplib.SMTPRecipientsRefused as e:
+            code = list(e.recipients.values())[0][0]
+            expect(code == 550, f"a foreign domain was refused with {code}, expected 550")
+
+
+def smtp_source(setup):
+    """Messages of no kind: kept as "other"."""
+    for more in ((), ("-d",)):
+        run(setup, need("smtp-source"), "-4", "-m", str(SENT // 2), "-s", "4", "-l", "4000",
+            "-f", "sender@example.org", "-t", f"list@{DOMAIN}", *more, f"127.0.0.1:{setup.port}")
+    wait_until("smtp-source's messages", 30, lambda: setup.pg.count(
+        "select count(*) from bouncemx.message where mail_from = 'sender@example.org'") == SENT)
+
+
+def postfix(setup):
+    server = mail_server.Postfix(setup.box, relay_port=setup.port)
+    unknown = "nobody-of-this-name@local.example.test"
+    return_path = f"bounce@{DOMAIN}"
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=30) as client:
+        client.sendmail(return_path, [unknown], f"From: <{return_path}>\r\nTo: <{unknown}>\r\n"
+                        "Subject: hello\r\nMessage-Id: <genuine@example.test>\r\n\r\nHello\r\n")
+
+    def arrived():
+        return setup.pg.sql("select e.id, e.kind, e.class, e.category, e.status, e.diagnostic, "
+                            "e.original_message_id, m.mail_from from bouncemx.event e "
+                            "join bouncemx.message m on m.id = bouncemx.message_of(e.id) "
+                            f"where e.final_recipient = '{unknown}'")
+    rows = wait_until("Postfix's report to become an event", 60, arrived)
+    expect(len(rows) == 1, f"{len(rows)} events")
+    ident, kind, klass, category, status, words, original, sender = rows[0]
+    expect((kind, klass, category, status) == ("bounce", "hard", "bad_mailbox", "5.1.1"),
+           f"understood as {rows[0]}")
+    expect("unknown user" in words, f"diagnostic: {words!r}")
+    expect(original == "genuine@example.test", f"original message id: {original!r}")
+    expect(sender == "", f"envelope sender of a report: {sender!r}")
+    # The bounce stands where senders look for it, with the event that caused it.
+    listed = [row for row in setup.json_lines("suppression", "list") if row["address"] == unknown]
+    expect(len(listed) == 1, f"`suppression list` has {len(listed)} rows of {unknown}")
+    expect(listed[0]["event_id"] == ident, f"made by {listed[0]['event_id']}, expected {ident}")
+    setup.command("suppression", "check", unknown, code=1)
+    setup.command("suppression", "check", "somebody.else@example.org")
+    text = setup.command("suppression", "get", unknown).out
+    expect("unknown user" in text, f"`suppression get` does not show the words:\n{text}")
+    shown = setup.command("show", ident).out
+    expect("Reporting-MTA: dns; relay.example.test" in shown, f"`show` lacks the mail:\n{shown[:800]}")
+    return words
+
+
+def test(setup):
+    setup.database()
+    setup.start("receive")
+    setup.start("process")
+    ledger = Ledger("client")
+    skipped = []
+    for name, step in (("swaks", lambda: swaks(setup, ledger)),
+                       ("smtplib", lambda: by_smtplib(setup, ledger)),
+                       ("smtp-source", lambda: smtp_source(setup)),
+                       ("postfix", lambda: setup.note(postfix_said=postfix(setup)))):
+        try:
+            step()
+            setup.note(**{name: "delivered"})
+        except Skip as e:
+            skipped.append(f"{name} ({e})")
+        except harness.Failure as e:
+            raise harness.Failure(f"{name}: {e}") from None
+    setup.wait_drained(ledger)
+    setup.stop("receive")
+    setup.stop("process")
+    if skipped:
+        raise Skip("; ".join(skipped))
+
+
+if __name__ == "__main__":
+    harness.main("smtp_clients", test)

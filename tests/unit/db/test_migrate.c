@@ -1,0 +1,157 @@
+#include "tests/unit/db/support.h"
+
+#include "db/steps.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+static void note_step(void *ctx, unsigned number, const char *name)
+{
+    unsigned *seen = ctx;
+    assert_int_equal(number, *seen + 1);
+    assert_true(name[0] != '\0');
+    *seen = number;
+}
+
+static void test_twice(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct db *db = test_open(test_database("t_migrate"));
+    unsigned version = 0, seen = 0;
+    assert_int_equal(db_schema_check(db, &e), -EPROTO);
+    assert_non_null(strstr(e.text, "bouncemx migrate"));
+    test_ok(db_migrate(db, note_step, &seen, &version, &e), &e);
+    assert_int_equal(seen, db_steps_n);
+    assert_int_equal(version, db_steps_n);
+    test_ok(db_schema_check(db, &e), &e);
+    seen = 77;
+    version = 0;
+    test_ok(db_migrate(db, note_step, &seen, &version, &e), &e);
+    assert_int_equal(seen, 77); /* nothing to do */
+    assert_int_equal(version, db_steps_n);
+    db_free(db);
+}
+
+struct racer {
+    char conninfo[512];
+    unsigned ran;
+    int rc;
+    struct err e;
+};
+
+static void count_step(void *ctx, unsigned number, const char *name)
+{
+    (void)number;
+    (void)name;
+    ((struct racer *)ctx)->ran++;
+}
+
+static void *race(void *arg)
+{
+    struct racer *r = arg;
+    struct db *db = NULL;
+    unsigned version = 0;
+    r->rc = db_open(r->conninfo, &db, &r->e);
+    if (r->rc == 0)
+        r->rc = db_migrate(db, count_step, r, &version, &r->e);
+    if (r->rc == 0 && version != db_steps_n)
+        r->rc = -ERANGE;
+    db_free(db);
+    return NULL;
+}
+
+static void test_two_at_once(void **state)
+{
+    (void)state;
+    const char *conninfo = test_database("t_migrate_race");
+    struct racer r[4] = {0};
+    pthread_t threads[4];
+    unsigned ran = 0;
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(r[i].conninfo, sizeof(r[i].conninfo), "%s", conninfo);
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &r[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        test_ok(r[i].rc, &r[i].e);
+        ran += r[i].ran;
+    }
+    assert_int_equal(ran, db_steps_n);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    unsigned version = 77;
+    struct db *db = test_schema("t_migrate_newer");
+    test_run(db, "UPDATE bouncemx.schema_migration SET checksum = 'other' WHERE number = 2");
+    assert_int_equal(db_migrate(db, NULL, NULL, &version, &e), -EPROTO);
+    assert_non_null(strstr(e.text, "step 2"));
+    db_free(db);
+
+    db = test_schema("t_migrate_newer");
+    char sql[200];
+    snprintf(sql, sizeof(sql), "INSERT INTO bouncemx.schema_migration VALUES (%u, 'future', 'x')",
+             db_steps_n + 1);
+    test_run(db, sql);
+    version = 77;
+    assert_int_equal(db_migrate(db, NULL, NULL, &version, &e), -EPROTO);
+    assert_non_null(strstr(e.text, "newer"));
+    assert_int_equal(version, 77);
+    assert_int_equal(db_schema_check(db, &e), -EPROTO);
+    db_free(db);
+}
+
+static void test_failing_step(void **state)
+{
+    (void)state;
+    /* A table of a later step is in the way: that step fails as a whole, the earlier ones stay. */
+    struct err e = {0};
+    unsigned version = 77;
+    struct db *db = test_open(test_database("t_migrate_fail"));
+    test_run(db, "CREATE SCHEMA bouncemx; CREATE TYPE bouncemx.event_kind AS ENUM ('x')");
+    assert_true(db_migrate(db, NULL, NULL, &version, &e) < 0);
+    assert_non_null(strstr(e.text, "step 1 (ground)"));
+    assert_value(db, "SELECT to_regclass('bouncemx.schema_migration') IS NULL", "true");
+    test_run(db, "DROP TYPE bouncemx.event_kind");
+    test_ok(db_migrate(db, NULL, NULL, &version, &e), &e);
+    db_free(db);
+}
+
+static void test_bad_conninfo(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct db *db = NULL;
+    assert_int_equal(db_open("host=x nonsense", &db, &e), -EINVAL);
+    assert_non_null(strstr(e.text, "conninfo"));
+    assert_int_equal(db_open("host=/nonexistent-folder connect_timeout=2", &db, &e), -EAGAIN);
+    assert_null(db);
+    db_free(NULL);
+}
+
+static void test_encoding_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct db *db = test_open(test_cluster());
+    test_run(db, "DROP DATABASE IF EXISTS t_latin1");
+    test_run(db, "CREATE DATABASE t_latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    db_free(db);
+    char conninfo[512];
+    snprintf(conninfo, sizeof(conninfo), "%s dbname=t_latin1", test_cluster());
+    assert_int_equal(db_open(conninfo, &db, &e), -EPROTO);
+    assert_non_null(strstr(e.text, "UTF8"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_twice),        cmocka_unit_test(test_two_at_once),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_failing_step),
+        cmocka_unit_test(test_bad_conninfo), cmocka_unit_test(test_encoding_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
