@@ -135,7 +135,7 @@ struct str mailbox_copy(struct arena *a, struct str text)
     /* Decoded it is longer, and may be too long. */
     enum { DECODED_MAX = 4 * ADDRESS_MAX };
     text = charset_to_utf8(a, text, none, DECODED_MAX);
-    return is_mailbox(text) ? text : none;
+    return is_mailbox(text) ? arena_str(a, text) : none; /* it may still be a part of the input */
 }
 
 struct str mailbox_typed(struct arena *a, struct str value)
