@@ -180,7 +180,7 @@ static struct str reason_behind(struct str notice, size_t from, size_t to, struc
         at++;
     size_t end = paragraph_end(notice, at, address);
     /* The reply that the address stands inside of begins before it. */
-    if (status_find(line_at(notice, line_from)).reply > 0)
+    if (reply_codes_find(line_at(notice, line_from)).reply > 0)
         at = line_from;
     return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
 }
@@ -199,7 +199,7 @@ struct str freeform_reason(struct str notice, struct str address)
         struct str reason = reason_behind(notice, from, at, address);
         if (reason.n == 0 || only_marks(reason))
             continue;
-        struct status_codes codes = status_find(reason);
+        struct status_codes codes = reply_codes_find(reason);
         struct str line = line_at(notice, line_start(notice, from));
         bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
         int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
