@@ -258,7 +258,7 @@ static void complete_from_notice(struct reader *r)
         if (str_is_absent(notice))
             return;
         if (nobody && report->recipients_n == 1)
-            to->final_recipient = reader_text(r, freeform_only_recipient(r, notice));
+            to->final_recipient = mailbox_copy(r->a, freeform_only_recipient(r, notice));
         if (!str_is_absent(to->diagnostic))
             continue;
         struct str reason = freeform_reason(notice, to->final_recipient);

@@ -266,12 +266,13 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
 
 static void recipient_take(struct reader *r, struct str notice, struct str address)
 {
-    if (reader_recipient_find(r, address))
+    struct str copy = mailbox_copy(r->a, address);
+    if (str_is_absent(copy) || reader_recipient_find(r, copy))
         return;
     struct report_recipient *to = reader_recipient_add(r);
     if (!to)
         return;
-    to->final_recipient = reader_text(r, address);
+    to->final_recipient = copy;
     words_take(r, to, notice, freeform_reason(notice, address));
 }
 

@@ -123,10 +123,13 @@ static bool delivery_take(struct reader *r, struct str text)
 {
     struct str list = array_of(text, STR("\"recipients\"")), address;
     for (size_t at = 0; mailbox_next(list, &at, &address);) {
-        struct report_recipient *to = reader_recipient_add(r);
-        if (!to)
+        struct str copy = mailbox_copy(r->a, address);
+        struct report_recipient *to = str_is_absent(copy) ? NULL : reader_recipient_add(r);
+        if (r->report->recipients_cut)
             break;
-        to->final_recipient = reader_text(r, address);
+        if (!to)
+            continue;
+        to->final_recipient = copy;
         to->action = REPORT_ACTION_DELIVERED;
     }
     r->report->kind = REPORT_DELIVERED;
