@@ -74,7 +74,7 @@ static void recipients_take(struct reader *r, struct str list, enum report_actio
         if (str_istarts(words, STR("smtp;")))
             words = str_from(words, semicolon + 1);
         to->diagnostic = reader_text(r, words);
-        struct status_codes codes = status_find(to->diagnostic);
+        struct status_codes codes = reply_codes_find(to->diagnostic);
         to->reply_code = codes.reply;
         to->status = reader_text(r, status_leading(string_of(r, object, STR("\"status\""))));
         if (str_is_absent(to->status))
