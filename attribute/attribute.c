@@ -12,66 +12,87 @@ static const char *const source_names[] = {
 
 const char *attribution_source_name(enum attribution_source s)
 {
-    return source_names[s];
+    return (size_t)s < ATTRIBUTION_SOURCE_COUNT ? source_names[s] : "";
 }
 
-/* As a mailbox of one person: the key in *ret_key, false when text is no address. */
-static bool read_address(struct arena *a, struct str text, struct str *ret_key)
-{
-    if (text.n == 0)
-        return false;
-    *ret_key = address_key(a, text);
-    return !str_is_absent(*ret_key);
-}
+/* An address and the key that makes two spellings of it one. */
+struct named {
+    struct str address;
+    struct str key; /* absent: it is no address */
+};
 
-/* The report speaks of somebody else than the envelope, or of several people: a forwarder or an
- * alias stands between. */
-static bool is_forwarded(struct arena *a, const struct report *report, struct str key)
+/* 0 or -ENOMEM. */
+static int name_address(struct arena *a, struct str address, struct named *ret)
 {
-    for (size_t i = 0; i < report->recipients_n; i++) {
-        const struct report_recipient *r = &report->recipients[i];
-        struct str other;
-        if (read_address(a, r->final_recipient, &other) && !str_eq(other, key))
-            return true;
-        if (read_address(a, r->original_recipient, &other) && !str_eq(other, key))
-            return true;
+    bool failed_before = arena_failed(a);
+    *ret = (struct named){.address = address};
+    if (address.n == 0) {
+        ret->address = (struct str){NULL, 0};
+        return 0;
     }
-    return report->recipients_n > 1;
+    ret->key = address_key(a, address);
+    return !failed_before && arena_failed(a) ? -ENOMEM : 0;
 }
 
-/* Original and final of one recipient differ. */
-static bool is_rewritten(struct arena *a, const struct report_recipient *r)
+static bool same(const struct named *a, const struct named *b)
 {
-    struct str original, final;
-    return read_address(a, r->original_recipient, &original) &&
-           read_address(a, r->final_recipient, &final) && !str_eq(original, final);
+    if (!str_is_absent(a->key) && !str_is_absent(b->key))
+        return str_eq(a->key, b->key);
+    return str_ieq(a->address, b->address);
+}
+
+/* The report speaks of somebody else than the one it is attributed to, or of several: what was
+ * bounced went on from the first address to others. */
+static bool is_forwarded(const struct report *report, const struct named *whose,
+                         const struct named *original, const struct named *final)
+{
+    if (report->recipients_n > 1 || report->recipients_cut)
+        return true;
+    return (!str_is_absent(original->address) && !same(original, whose)) ||
+           (!str_is_absent(final->address) && !same(final, whose));
 }
 
 int attribute_recipient(struct arena *a, const struct returnpath *envelope,
                         const struct report *report, size_t i, struct attribution *ret)
 {
-    struct attribution found = {.source = ATTRIBUTION_NONE};
-    const struct report_recipient *r = i < report->recipients_n ? &report->recipients[i] : NULL;
-    if (envelope->source == RETURNPATH_SOURCE_VERP &&
-        read_address(a, envelope->recipient, &found.key)) {
-        /* Never another address that the report names. */
-        found.address = envelope->recipient;
-        found.source = ATTRIBUTION_VERP;
-        found.verified = envelope->verified;
-        found.forwarded = is_forwarded(a, report, found.key);
-    } else if (r && read_address(a, r->original_recipient, &found.key)) {
-        found.address = r->original_recipient;
-        found.source = ATTRIBUTION_ORIGINAL;
-        found.forwarded = is_rewritten(a, r);
-    } else if (r && r->final_recipient.n) {
-        /* What is no address is shown as it was found, and counts for nobody. */
-        found.address = r->final_recipient;
-        found.source = ATTRIBUTION_FINAL;
-        if (!read_address(a, r->final_recipient, &found.key))
-            found.key = (struct str){NULL, 0};
+    struct str none = {NULL, 0}, original_text = none, final_text = none;
+    if (i < report->recipients_n) {
+        original_text = report->recipients[i].original_recipient;
+        final_text = report->recipients[i].final_recipient;
     }
-    if (arena_failed(a))
+    struct named verp, original, final;
+    if (name_address(a, envelope->recipient, &verp) < 0 ||
+        name_address(a, original_text, &original) < 0 || name_address(a, final_text, &final) < 0)
         return -ENOMEM;
+    /* What can't be an address does not stand before what can: a report may say
+     * "Original-Recipient: rfc822; unknown". */
+    const struct {
+        const struct named *named;
+        enum attribution_source source;
+    } order[] = {
+        {&verp, ATTRIBUTION_VERP},
+        {&original, ATTRIBUTION_ORIGINAL},
+        {&final, ATTRIBUTION_FINAL},
+    };
+    struct attribution found = {.source = ATTRIBUTION_NONE};
+    for (size_t must_be_address = 1;; must_be_address--) {
+        for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
+            const struct named *n = order[k].named;
+            if (str_is_absent(n->address) || (must_be_address && str_is_absent(n->key)))
+                continue;
+            found = (struct attribution){
+                .address = n->address,
+                .key = n->key,
+                .source = order[k].source,
+                .verified = order[k].source == ATTRIBUTION_VERP && envelope->verified,
+                .forwarded = is_forwarded(report, n, &original, &final),
+            };
+            *ret = found;
+            return 0;
+        }
+        if (!must_be_address)
+            break;
+    }
     *ret = found;
     return 0;
 }

@@ -8,7 +8,7 @@ struct weighing {
     struct classifier *c;
     const struct evidence *ev;
     struct codes_found found;
-    struct status inner;     /* of the innermost reply in the text; class 0: none */
+    struct status inner; /* of the innermost reply in the text; class 0: none */
     const char *mx_operator;
     bool scanned;
 };
@@ -49,7 +49,7 @@ static const struct rule *find_rule(struct weighing *w, bool weak, bool expired,
     for (size_t i = 0; i < set->n; i++) {
         const struct rule *rule = &set->rules[i];
         size_t from = 0, to = 0;
-        if (rule->weak != weak || (rule->category == CATEGORY_EXPIRED) != expired)
+        if (rule->replaced || rule->weak != weak || (rule->category == CATEGORY_EXPIRED) != expired)
             continue;
         if (rule->patterns_n > 0 &&
             (!w->scanned || !rules_hit(w->c->rules, (unsigned)i, &from, &to)))
@@ -161,7 +161,7 @@ static const char *operator_by_words(const struct weighing *w)
 static struct str inner_reason(struct str text, struct str last_transient)
 {
     static const struct str markers[] = {
-        STR_INIT("last transfail:"), STR_INIT("last error:"), STR_INIT("last reason:"),
+        STR_INIT("last transfail:"),  STR_INIT("last error:"),        STR_INIT("last reason:"),
         STR_INIT("last smtp error:"), STR_INIT("most recent error:"), STR_INIT("last response:"),
     };
     for (size_t i = 0; i < sizeof(markers) / sizeof(markers[0]); i++) {
@@ -245,8 +245,8 @@ struct verdict classify_evidence(struct classifier *c, const struct evidence *ev
     const struct rule *gave_up = find_rule(&w, false, true, &from, &to);
     struct str reason = {NULL, 0};
     if (gave_up) {
-        reason = original_of(&c->normal, inner_reason(normal_text(&c->normal),
-                                                      w.found.last_transient));
+        reason =
+            original_of(&c->normal, inner_reason(normal_text(&c->normal), w.found.last_transient));
         v = verdict_of_rule(&w, gave_up, from, to);
     }
     if (!str_is_absent(reason) && reason.n < c->normal.original.n) {
@@ -255,6 +255,7 @@ struct verdict classify_evidence(struct classifier *c, const struct evidence *ev
         look_at(&inner, reason);
         if (weigh(&inner, &deeper) && deeper.category != CATEGORY_EXPIRED) {
             v = deeper;
+            temporary = temporary || inner.found.reply / 100 == 4 || inner.inner.class == 4;
             goto hard;
         }
         look_at(&w, ev->text);
@@ -288,8 +289,8 @@ struct verdict classify_recipient(struct classifier *c, const struct report *r, 
     REQUIRE(i < r->recipients_n);
     const struct report_recipient *rcpt = &r->recipients[i];
     if (!is_bounce(r->kind)) {
-        struct verdict v = verdict_of(CATEGORY_UNDETERMINED, CONFIDENCE_LOW, "none",
-                                      (struct str){NULL, 0});
+        struct verdict v =
+            verdict_of(CATEGORY_UNDETERMINED, CONFIDENCE_LOW, "none", (struct str){NULL, 0});
         v.fingerprint = fingerprint(rcpt->diagnostic);
         return v;
     }
@@ -299,8 +300,7 @@ struct verdict classify_recipient(struct classifier *c, const struct report *r, 
         .reply = rcpt->reply_code,
         .action = rcpt->action,
         .mx_operator = operator_by_host(rcpt->remote_mta),
-        .reporting_operator =
-            rcpt->remote_mta.n == 0 ? operator_by_host(r->reporting_mta) : NULL,
+        .reporting_operator = rcpt->remote_mta.n == 0 ? operator_by_host(r->reporting_mta) : NULL,
     };
     if (ev.action == REPORT_ACTION_NONE && r->kind == REPORT_DELAYED)
         ev.action = REPORT_ACTION_DELAYED;

@@ -29,7 +29,7 @@ static bool status_at(struct str text, size_t *at, struct status *ret)
     if (i < text.n && (ascii_is_digit(text.p[i]) ||
                        (text.p[i] == '.' && i + 1 < text.n && ascii_is_digit(text.p[i + 1]))))
         return false;
-    *ret = (struct status){(uint8_t)class, (uint16_t)subject, (uint16_t)detail};
+    *ret = (struct status){(uint8_t) class, (uint16_t)subject, (uint16_t)detail};
     *at = i;
     return true;
 }

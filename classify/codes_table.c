@@ -13,8 +13,20 @@ struct row {
     struct code_meaning meaning;
 };
 
-#define CODE(c, s, d, text, category) {c, s, d, d, {"status-" text, CATEGORY_##category}}
-#define SPAN(c, s, a, b, text, category) {c, s, a, b, {"status-" text, CATEGORY_##category}}
+#define CODE(c, s, d, text, category)           \
+    {                                           \
+        c, s, d, d,                             \
+        {                                       \
+            "status-" text, CATEGORY_##category \
+        }                                       \
+    }
+#define SPAN(c, s, a, b, text, category)        \
+    {                                           \
+        c, s, a, b,                             \
+        {                                       \
+            "status-" text, CATEGORY_##category \
+        }                                       \
+    }
 
 static const struct row rows[] = {
     /* X.1: addresses */
@@ -94,7 +106,7 @@ static const struct row rows[] = {
     CODE(ANY, 7, 27, "x.7.27", SENDER_REFUSED), /* RFC 7505 */
     CODE(ANY, 7, 28, "x.7.28", RATE_LIMITED),
     CODE(ANY, 7, 29, "x.7.29", AUTH_FAILURE),
-    CODE(ANY, 7, 30, "x.7.30", TLS_FAILURE), /* RFC 8689 */
+    CODE(ANY, 7, 30, "x.7.30", TLS_FAILURE),   /* RFC 8689 */
     CODE(ANY, 7, 57, "x.7.57", AUTH_REQUIRED), /* Microsoft from here on */
     CODE(ANY, 7, 64, "x.7.64", RELAY_DENIED),
     SPAN(ANY, 7, 121, 139, "x.7.12x", RECIPIENT_RESTRICTED),

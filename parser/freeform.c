@@ -10,7 +10,7 @@ enum {
     NOTICE_BYTES = 64 * 1024,
     WORDS_BYTES = 16 * 1024,
     REASON_BYTES = 4096,
-    CANDIDATES_MAX = 256
+    CANDIDATES_MAX = 1024
 };
 
 static struct str header(const struct reader *r, struct str name)
@@ -23,11 +23,23 @@ static struct str line_at(struct str text, size_t at)
     return str_sub(text, at, str_chr(text, '\n', at));
 }
 
+/* How far around an address its line is looked at: notices are hostile too. */
+enum { LINE_BYTES = 300 };
+
+/* Start of the line that at stands in, LINE_BYTES away at most. */
 static size_t line_start(struct str text, size_t at)
 {
-    struct str before = str_sub(text, 0, at);
+    size_t from = at > LINE_BYTES ? at - LINE_BYTES : 0;
+    struct str before = str_sub(text, from, at);
     size_t newline = str_rchr(before, '\n');
-    return newline < before.n ? newline + 1 : 0;
+    return newline < before.n ? from + newline + 1 : from;
+}
+
+/* The line that at stands in, LINE_BYTES to each side. */
+static struct str line_around(struct str text, size_t at)
+{
+    size_t from = line_start(text, at);
+    return line_at(str_sub(text, 0, at + LINE_BYTES), from);
 }
 
 static bool is_blank(struct str line)
@@ -58,7 +70,8 @@ static bool only_marks(struct str s)
  */
 static bool is_announced(struct str text, size_t at)
 {
-    struct str before = str_trim(str_sub(text, 0, line_start(text, at)));
+    size_t end = line_start(text, at);
+    struct str before = str_trim(str_sub(text, end > LINE_BYTES ? end - LINE_BYTES : 0, end));
     return before.n > 0 && (before.p[before.n - 1] == ':' || before.p[before.n - 1] == '-');
 }
 
@@ -104,24 +117,25 @@ static bool is_reporter(const struct reader *r, struct str address)
     return mailbox_eq(address, r->report->from);
 }
 
-/* The addresses of notice, the better stand of each; at most CANDIDATES_MAX are looked at. */
+/* The addresses of notice, the best stand of each; found has room for CANDIDATES_MAX. */
 static size_t candidates_find(const struct reader *r, struct str notice, struct str sender,
                               struct candidate *found)
 {
+    enum { LOOKS_MAX = 4096 };
     size_t n = 0, at = 0;
     struct str address;
-    while (n < CANDIDATES_MAX && mailbox_next(notice, &at, &address)) {
-        struct str line = line_at(notice, line_start(notice, (size_t)(address.p - notice.p)));
-        if (line.n > 2000)
-            continue;
-        enum stand stand = stand_of(notice, line, address);
-        if (stand < STAND_NAMED &&
-            (is_reporter(r, address) || mailbox_eq(address, sender) || notice_is_contact(line) ||
-             str_ifind(str_sub(line, 0, 24), STR("from"), 0) < (line.n < 24 ? line.n : 24)))
-            continue;
+    for (size_t looks = 0; looks < LOOKS_MAX && mailbox_next(notice, &at, &address); looks++) {
         size_t i = 0;
         while (i < n && !mailbox_eq(found[i].address, address))
             i++;
+        if (i == CANDIDATES_MAX || (i < n && found[i].stand == STAND_HEAD))
+            continue;
+        struct str line = line_around(notice, (size_t)(address.p - notice.p));
+        enum stand stand = stand_of(notice, line, address);
+        if (stand < STAND_NAMED &&
+            (is_reporter(r, address) || mailbox_eq(address, sender) || notice_is_contact(line) ||
+             str_istarts(str_trim(line), STR("from"))))
+            continue;
         if (i == n)
             found[n++] = (struct candidate){address, stand};
         else if (stand > found[i].stand)
@@ -135,6 +149,7 @@ static size_t candidates_find(const struct reader *r, struct str notice, struct 
 static size_t paragraph_end(struct str text, size_t at, struct str address)
 {
     bool words = false;
+    text = str_sub(text, 0, at + REASON_BYTES);
     for (size_t from = at; from < text.n;) {
         struct str line = line_at(text, from);
         struct str other;
@@ -149,8 +164,6 @@ static size_t paragraph_end(struct str text, size_t at, struct str address)
             words |= !only_marks(line);
         }
         from += line.n + 1;
-        if (from - at > REASON_BYTES)
-            break;
     }
     return text.n;
 }
@@ -180,9 +193,18 @@ static struct str reason_behind(struct str notice, size_t from, size_t to, struc
         at++;
     size_t end = paragraph_end(notice, at, address);
     /* The reply that the address stands inside of begins before it. */
-    if (status_find(line_at(notice, line_from)).reply > 0)
+    if (status_find(line_around(notice, from)).reply > 0)
         at = line_from;
     return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
+}
+
+/* The next place where the address stands. Case is folded only in short notices: this is done
+ * for each recipient. */
+static size_t address_find(struct str notice, struct str address, size_t from)
+{
+    enum { FOLDED_BYTES = 8 * 1024 };
+    size_t at = str_find(notice, address, from);
+    return at == notice.n && notice.n <= FOLDED_BYTES ? str_ifind(notice, address, from) : at;
 }
 
 struct str freeform_reason(struct str notice, struct str address)
@@ -192,7 +214,7 @@ struct str freeform_reason(struct str notice, struct str address)
     int best_worth = -1;
     if (address.n == 0)
         return best;
-    for (size_t at = 0, n = 0; n < LOOKS_MAX && (at = str_ifind(notice, address, at)) < notice.n;
+    for (size_t at = 0, n = 0; n < LOOKS_MAX && (at = address_find(notice, address, at)) < notice.n;
          n++) {
         size_t from = at;
         at += address.n;
@@ -200,7 +222,7 @@ struct str freeform_reason(struct str notice, struct str address)
         if (reason.n == 0 || only_marks(reason))
             continue;
         struct status_codes codes = status_find(reason);
-        struct str line = line_at(notice, line_start(notice, from));
+        struct str line = line_around(notice, from);
         bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
         int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
         if (worth > best_worth) {
@@ -230,9 +252,11 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
 {
     struct status_codes codes = status_find(reason);
     if (codes.reply == 0 && codes.status.n == 0) {
-        struct str coded = coded_line(notice);
-        if (coded.n > 0)
-            reason = coded;
+        if (!r->coded_known)
+            r->coded = coded_line(notice);
+        r->coded_known = true;
+        if (r->coded.n > 0)
+            reason = r->coded;
     }
     to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, REASON_BYTES));
     codes = status_find(to->diagnostic);
@@ -264,7 +288,7 @@ static void failed_recipients(struct reader *r, struct str notice, struct str li
 {
     size_t at = 0;
     struct str address;
-    while (mailbox_next(list, &at, &address))
+    while (!r->report->recipients_cut && mailbox_next(list, &at, &address))
         recipient_take(r, notice, address);
 }
 

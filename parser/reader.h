@@ -10,6 +10,8 @@ struct reader {
     struct mime *mime;
     struct report *report;
     size_t recipients_room;
+    struct str coded; /* the notice's first words with a code in them, once coded_known */
+    bool coded_known;
     struct str charset; /* of the notice; reports without one of their own use it */
 };
 

@@ -342,11 +342,26 @@ static void disk_build(const char *directory, const char *journal, size_t end, e
     }
 }
 
+static int sync_nothing(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+static int sync_no_folder(const char *path)
+{
+    (void)path;
+    return 0;
+}
+
 enum { NUMBERS = (RECORDS + 2) * LANES };
 
 static void disk_read(const char *directory, bool seen[NUMBERS])
 {
-    struct spool *s = open_spool(directory, 0, SEGMENT_BYTES, NULL);
+    struct spool_io io = spool_io_system; /* all that is there has come off the disk */
+    io.fdatasync = sync_nothing;
+    io.fsync_dir = sync_no_folder;
+    struct spool *s = open_spool(directory, 0, SEGMENT_BYTES, &io);
     struct arena a = arena_make(1 << 20);
     memset(seen, 0, NUMBERS);
     for (unsigned lane = 0; lane < LANES; lane++) {
@@ -380,7 +395,10 @@ static void power_may_go_at_any_point(void **state)
     (void)state;
     char directory[64], again[64], path[96];
     folder_make(directory);
-    folder_make(again);
+    /* Thousands of small files that need not last. */
+    snprintf(again, sizeof(again), "/dev/shm/bouncemx-spool-XXXXXX");
+    if (!mkdtemp(again))
+        folder_make(again);
     struct spool_io io = {record_open,      record_pwrite,    record_fallocate, record_fdatasync,
                           record_ftruncate, record_fsync_dir, record_unlink};
     struct spool *s = open_spool(directory, 0, SEGMENT_BYTES, &io);
@@ -409,7 +427,7 @@ static void power_may_go_at_any_point(void **state)
     journal[n] = '\0';
     static bool seen[NUMBERS];
     size_t points = 0, unanswered = 0, checked = 0;
-    size_t step = events_n / 700 + 1;
+    size_t step = events_n / 400 + 1;
     for (size_t end = 0; end <= events_n; end += step, points++)
         for (enum disk disk = LEAST; disk < DISKS; disk++) {
             coin_state = (uint32_t)(end * DISKS + disk);

@@ -1,5 +1,6 @@
 /* Files that a crash or a bad disk left behind: what is whole is read, what is not is kept aside.
  */
+#define FIXTURE_IN_MEMORY
 #include "fixture.h"
 
 #include "spool/record.h"
