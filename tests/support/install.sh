@@ -3,8 +3,8 @@
 # does what it put there work?
 set -euo pipefail
 
-source=$1
-build=$2
+source=$(cd -- "$1" && pwd)
+build=$(cd -- "$2" && pwd)
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 fail() {
