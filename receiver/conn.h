@@ -13,9 +13,12 @@ struct uv_stream_s;
 /* Called when the last connection has gone while stopping. */
 typedef void (*conns_empty_fn)(void *ctx);
 
+/* The time of a loop in microseconds; stands still while one of its callbacks runs. */
+typedef int64_t (*conns_clock_fn)(const struct uv_loop_s *loop);
+
 /* shared and loop outlive it. -ENOMEM. */
-int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_empty_fn empty,
-              void *ctx, struct conns **ret);
+int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_clock_fn clock,
+              conns_empty_fn empty, void *ctx, struct conns **ret);
 /* The lane must have been closed: it calls back for messages whose peer has gone. */
 void conns_free(struct conns *p);
 

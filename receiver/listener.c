@@ -170,6 +170,11 @@ static void on_tick(uv_timer_t *timer)
         conns_abandon(l->conns);
 }
 
+static int64_t loop_clock(const uv_loop_t *loop)
+{
+    return (int64_t)uv_now(loop) * 1000;
+}
+
 static void on_empty(void *ctx)
 {
     struct listener *l = ctx;
@@ -221,7 +226,7 @@ int listener_new(struct receiver_shared *shared, unsigned lane, struct listener 
         return err_sys(e, rc, "receiver thread %u: event loop", lane);
     }
     l->servers = calloc(config->listen_n, sizeof(*l->servers));
-    rc = l->servers ? conns_new(shared, &l->loop, on_empty, l, &l->conns) : -ENOMEM;
+    rc = l->servers ? conns_new(shared, &l->loop, loop_clock, on_empty, l, &l->conns) : -ENOMEM;
     if (rc < 0) {
         err_sys(e, rc, "receiver thread %u", lane);
         goto out;

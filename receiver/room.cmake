@@ -1,2 +1,2 @@
-room_library(receiver conn.c libuv)
+room_library(receiver stream.c libuv)
 room_library(receiver listener.c libuv)

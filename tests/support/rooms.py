@@ -26,7 +26,7 @@ FOREIGN = [
     (r"openssl/.*", ["returnpath/token.c", "receiver/tls.c"]),
     (r"pcre2\.h", ["returnpath/pattern.c"]),
     (r"xxhash\.h", ["spool/record.c"]),
-    (r"uv\.h", ["receiver/conn.c", "receiver/listener.c"]),
+    (r"uv\.h", ["receiver/stream.c", "receiver/listener.c"]),
     (r"(gmime|glib|gio)/.*|glib\.h", ["parser/mime.c"]),
     (r"(hs|hs/.*)(\.h)?", ["classify/rules.c"]),
     (r"opendkim/.*|dkim\.h", ["attribute/dkim.c"]),

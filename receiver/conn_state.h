@@ -1,0 +1,115 @@
+/* conn_state.h - the fields of a connection, and what its files do for each other; for conn.c,
+ * conn_message.c, conn_time.c and conns.c only.
+ *
+ *   conn.c          bytes of the peer to the session, its events carried out, replies back
+ *   conn_message.c  the message in hand: its body, what that costs, the journal
+ *   conn_time.c     what ends or goes on because time has passed
+ *   conns.c         the set of a thread's connections: taken, refused, stopped */
+#ifndef RECEIVER_CONN_STATE_H
+#define RECEIVER_CONN_STATE_H
+
+#include "base/buf.h"
+#include "receiver/conn.h"
+#include "receiver/session.h"
+#include "receiver/stream.h"
+
+enum {
+    /* Input that came while the session waits for the journal or the peer for its replies; reading
+     * stops above it, so at most one read more is held. */
+    PENDING_HIGH = 16 * 1024,
+    PENDING_MAX = PENDING_HIGH + STREAM_READ_MAX,
+    OUT_FLUSH = 16 * 1024,
+};
+
+/* Why a connection does not read. It reads again when no reason is left. */
+enum pause {
+    PAUSE_PENDING = 1, /* too much input waits; ends when the session takes it: conn_pump */
+    PAUSE_MEMORY = 2,  /* bodies fill their memory; ends in conn_tick */
+};
+
+struct conn {
+    struct stream *stream;
+    struct conns *pool;
+    struct conn *next, *previous;
+    struct smtp_session *session;
+
+    struct buf pending; /* read, not yet fed */
+    struct buf body;    /* Received: line and content so far */
+    size_t charged;     /* of the memory of all bodies */
+    struct id id;       /* of the message in hand */
+    uint64_t size;
+    bool truncated;
+
+    int64_t opened;
+    int64_t progress; /* end of the last command, or begin of the message */
+    int64_t paused_since;
+
+    unsigned pause;
+    bool dropped; /* the content in hand will be refused */
+    bool waiting; /* the lane will call back */
+    bool ending;  /* close once replies are sent */
+    bool lingering;
+    bool eof;
+    bool closing, closed;
+    char address[INET6_ADDRSTRLEN];
+};
+
+struct conns {
+    struct receiver_shared *shared;
+    struct uv_loop_s *loop;
+    conns_clock_fn clock; /* microseconds; of the loop */
+    struct spool_lane *lane;
+    struct conn *first;
+    size_t n;
+    bool stopping;
+    conns_empty_fn empty;
+    void *empty_ctx;
+    struct smtp_config smtp;
+    struct arena scratch;
+    struct buf out; /* replies of the connection that is being pumped */
+    char read[STREAM_READ_MAX];
+    struct spool_recipient recipients[SPOOL_RECIPIENTS_MAX];
+};
+
+static inline int64_t conns_now(const struct conns *p)
+{
+    return p->clock(p->loop);
+}
+
+/* ---- conn.c ---- */
+
+extern const struct stream_calls conn_calls;
+
+/* The session works, what waits included: its greeting, or what came while it could not. */
+void conn_pump(struct conn *c);
+/* Carries out the session's events and sends its replies. */
+void conn_events(struct conn *c);
+/* Ends the session from our side with a 421, unless the journal has its message. */
+void conn_end(struct conn *c, enum reply why);
+/* At once; conn_release is called when the stream is gone. */
+void conn_close(struct conn *c);
+/* Frees it; its stream is closed and no lane calls back. */
+void conn_free(struct conn *c);
+
+/* Starts or stops reading as its reasons to pause say. */
+void conn_read(struct conn *c);
+void conn_resume(struct conn *c, enum pause why);
+
+/* ---- conn_message.c ---- */
+
+/* Brings what is charged for this connection to what it holds. */
+void conn_charge(struct conn *c);
+/* How much may be read: when bodies fill their memory, what is charged already. */
+size_t conn_body_room(const struct conn *c);
+void conn_body_drop(struct conn *c);
+/* SMTP_EV_DATA, SMTP_EV_BODY, SMTP_EV_END. */
+void conn_message_begin(struct conn *c);
+void conn_message_add(struct conn *c, struct str bytes);
+void conn_message_end(struct conn *c);
+
+/* ---- conns.c ---- */
+
+/* Its stream is closed: takes it off the list. */
+void conns_release(struct conn *c);
+
+#endif

@@ -1,0 +1,64 @@
+#include "base/clock.h"
+#include "receiver/conn_state.h"
+
+enum {
+    LINGER_TIME = 2 * CLOCK_SECOND,
+    TICK_MIN = 20 * 1000,
+    TICK_MAX = 250 * 1000,
+};
+
+static bool is_over(int64_t since, int64_t limit, int64_t time)
+{
+    return limit > 0 && time - since >= limit;
+}
+
+static void conn_memory(struct conn *c, int64_t time)
+{
+    if (receiver_body_is_full(c->pool->shared)) {
+        /* Others may wait for what this one holds: it gives up early enough to hear 452. */
+        int64_t patience = c->pool->shared->config.limits.data_timeout / 10;
+        if (!is_over(c->paused_since, patience > 0 ? patience : CLOCK_SECOND, time))
+            return;
+        smtp_session_refuse_data(c->session, REPLY_MEMORY_FULL);
+        conn_events(c);
+    }
+    conn_resume(c, PAUSE_MEMORY);
+}
+
+static void conn_tick(struct conn *c, int64_t time)
+{
+    const struct receiver_limits *limits = &c->pool->shared->config.limits;
+    if (c->closing || c->waiting)
+        return; /* the journal answers in its own time */
+    if (c->lingering) {
+        if (is_over(c->progress, LINGER_TIME, time))
+            conn_close(c);
+        return;
+    }
+    bool in_data = smtp_session_phase(c->session) == SMTP_PHASE_DATA;
+    if (is_over(c->opened, limits->session_timeout, time))
+        conn_end(c, REPLY_SESSION_LONG);
+    else if (is_over(c->progress, in_data ? limits->data_timeout : limits->command_timeout, time))
+        conn_end(c, REPLY_TIMED_OUT);
+    else if (c->pause & PAUSE_MEMORY)
+        conn_memory(c, time);
+}
+
+void conns_tick(struct conns *p)
+{
+    int64_t time = conns_now(p);
+    /* Closing a connection takes it off the list later, in conns_release. */
+    for (struct conn *c = p->first; c; c = c->next)
+        conn_tick(c, time);
+}
+
+int64_t conns_tick_every(const struct conns *p)
+{
+    const struct receiver_limits *l = &p->shared->config.limits;
+    const int64_t times[] = {l->command_timeout, l->data_timeout, l->session_timeout};
+    int64_t every = TICK_MAX;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+        if (times[i] > 0 && times[i] / 8 < every)
+            every = times[i] / 8;
+    return every < TICK_MIN ? TICK_MIN : every;
+}
