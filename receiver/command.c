@@ -221,6 +221,9 @@ static void cmd_rcpt(struct smtp_session *s, struct str argument)
         s->state = SMTP_RCPT;
     else
         s->rcpt_refused = true;
+    if ((answer == REPLY_RELAY_DENIED || answer == REPLY_RCPT_UNKNOWN) &&
+        s->config->unknown_recipients > 0 && s->unknown++ >= s->config->unknown_recipients)
+        answer = REPLY_UNKNOWN_MANY;
     smtp_reply(s, answer);
 }
 
@@ -237,6 +240,7 @@ static void cmd_data(struct smtp_session *s, struct str argument)
     }
     s->state = SMTP_DATA;
     smtp_data_begin(&s->data);
+    s->hops = (struct hops){0};
     s->refused = s->truncated = false;
     s->size = s->kept = 0;
     smtp_push(s, SMTP_EV_DATA);

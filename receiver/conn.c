@@ -80,7 +80,7 @@ static void conn_keep(struct conn *c, struct str bytes)
 
 static bool conn_is_stuck(const struct conn *c)
 {
-    return c->waiting || stream_is_sending(c->stream) || c->closing;
+    return c->waiting || stream_is_sending(c->stream) || c->closing || conn_is_slowed(c);
 }
 
 static void conn_feed(struct conn *c, struct str bytes);
@@ -88,6 +88,7 @@ static void conn_feed(struct conn *c, struct str bytes);
 static void on_bytes(void *ctx, struct str bytes)
 {
     struct conn *c = ctx;
+    c->rate_received += bytes.n;
     if (c->lingering || c->ending)
         return; /* what comes behind our last word is read and forgotten */
     if (conn_is_stuck(c) || c->pending.n > 0)
@@ -148,6 +149,8 @@ static void count_message(struct conn *c, enum reply r)
     } else if (reply_code(r) < 500) {
         RECEIVER_COUNT(s, messages_failed, 1);
     } else {
+        if (r == REPLY_LOOP)
+            RECEIVER_COUNT(s, messages_looping, 1);
         RECEIVER_COUNT(s, messages_refused, 1);
     }
 }
@@ -164,6 +167,12 @@ static void count_reply(struct conn *c, enum reply r)
         RECEIVER_COUNT(s, rcpt_unknown, 1);
     else if (r == REPLY_SPOOL_FULL)
         RECEIVER_COUNT(s, no_room, 1);
+    else if (r == REPLY_ADDRESS_MESSAGES)
+        RECEIVER_COUNT(s, rate_refused, 1);
+    else if (r == REPLY_UNKNOWN_MANY)
+        RECEIVER_COUNT(s, unknown_recipients, 1);
+    else if (r == REPLY_DATA_SLOW)
+        RECEIVER_COUNT(s, slow_senders, 1);
     else if (r == REPLY_TIMED_OUT || r == REPLY_SESSION_LONG)
         RECEIVER_COUNT(s, timeouts, 1);
     else if ((code >= 500 && code <= 504) || r == REPLY_BAD_COMMANDS)
@@ -178,10 +187,25 @@ static void conn_reply(struct conn *c, const struct smtp_event *ev)
         count_message(c, ev->reply);
     else
         count_reply(c, ev->reply);
+    if (ev->reply == REPLY_RCPT_UNKNOWN || ev->reply == REPLY_RELAY_DENIED)
+        conn_slow(c);
     if (buf_add(&p->out, ev->bytes) < 0)
         conn_close(c);
     else if (p->out.n >= OUT_FLUSH)
         conn_flush(c);
+}
+
+/* What the session can't know before it accepts a sender. */
+static void conn_mail(struct conn *c)
+{
+    struct receiver_shared *s = c->pool->shared;
+    if (!spool_lane_has_room(c->pool->lane))
+        smtp_session_refuse_mail(c->session, REPLY_SPOOL_FULL);
+    else if (receiver_body_is_full(s))
+        smtp_session_refuse_mail(c->session, REPLY_MEMORY_FULL);
+    else if (!peers_message(s->peers, c->peer, s->config.limits.messages_per_minute,
+                            conns_minute(c->pool)))
+        smtp_session_refuse_mail(c->session, REPLY_ADDRESS_MESSAGES);
 }
 
 static void conn_apply(struct conn *c, const struct smtp_event *ev)
@@ -191,10 +215,7 @@ static void conn_apply(struct conn *c, const struct smtp_event *ev)
         conn_reply(c, ev);
         break;
     case SMTP_EV_MAIL:
-        if (!spool_lane_has_room(c->pool->lane))
-            smtp_session_refuse_mail(c->session, REPLY_SPOOL_FULL);
-        else if (receiver_body_is_full(c->pool->shared))
-            smtp_session_refuse_mail(c->session, REPLY_MEMORY_FULL);
+        conn_mail(c);
         break;
     case SMTP_EV_DATA:
         conn_message_begin(c);
@@ -276,6 +297,7 @@ void conn_end(struct conn *c, enum reply why)
         /* The peer does not read: there is nothing that it would hear. */
         conn_close(c);
     } else if (!c->waiting && !c->ending) {
+        c->slow_until = 0;
         smtp_session_end(c->session, why);
         conn_events(c);
     }

@@ -50,7 +50,8 @@ void conn_message_begin(struct conn *c)
 {
     struct conns *p = c->pool;
     struct spool_envelope e;
-    c->progress = conns_now(p);
+    c->progress = c->rate_since = conns_now(p);
+    c->rate_received = 0;
     c->dropped = false;
     c->id = id_make(clock_now());
     conn_body_drop(c);

@@ -9,6 +9,7 @@
 #define RECEIVER_CONN_STATE_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "receiver/conn.h"
 #include "receiver/session.h"
 #include "receiver/stream.h"
@@ -32,6 +33,7 @@ struct conn {
     struct conns *pool;
     struct conn *next, *previous;
     struct smtp_session *session;
+    struct peer *peer; /* NULL: its address is not counted */
 
     struct buf pending; /* read, not yet fed */
     struct buf body;    /* Received: line and content so far */
@@ -43,6 +45,10 @@ struct conn {
     int64_t opened;
     int64_t progress; /* end of the last command, or begin of the message */
     int64_t paused_since;
+    int64_t slow_until;     /* nothing is done before */
+    int64_t rate_since;     /* data_min_rate: begin of this while, */
+    uint64_t rate_received; /* and what has come in it */
+    uint32_t unknown;       /* recipients refused */
 
     unsigned pause;
     bool dropped; /* the content in hand will be refused */
@@ -76,6 +82,12 @@ static inline int64_t conns_now(const struct conns *p)
     return p->clock(p->loop);
 }
 
+/* For peers.h: the threads' clocks differ by less than a callback takes. */
+static inline int64_t conns_minute(const struct conns *p)
+{
+    return conns_now(p) / (60 * CLOCK_SECOND);
+}
+
 /* ---- conn.c ---- */
 
 extern const struct stream_calls conn_calls;
@@ -106,6 +118,15 @@ void conn_body_drop(struct conn *c);
 void conn_message_begin(struct conn *c);
 void conn_message_add(struct conn *c, struct str bytes);
 void conn_message_end(struct conn *c);
+
+/* ---- conn_time.c ---- */
+
+/* A recipient was refused: who asks for many waits for each; ends in conn_tick. */
+void conn_slow(struct conn *c);
+static inline bool conn_is_slowed(const struct conn *c)
+{
+    return c->slow_until > 0;
+}
 
 /* ---- conns.c ---- */
 

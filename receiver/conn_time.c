@@ -1,10 +1,11 @@
-#include "base/clock.h"
 #include "receiver/conn_state.h"
 
 enum {
     LINGER_TIME = 2 * CLOCK_SECOND,
     TICK_MIN = 20 * 1000,
     TICK_MAX = 250 * 1000,
+    SLOW_TIME = CLOCK_SECOND,
+    RATE_TIME = 60 * CLOCK_SECOND,
 };
 
 static bool is_over(int64_t since, int64_t limit, int64_t time)
@@ -25,6 +26,39 @@ static void conn_memory(struct conn *c, int64_t time)
     conn_resume(c, PAUSE_MEMORY);
 }
 
+void conn_slow(struct conn *c)
+{
+    uint32_t limit = c->pool->shared->config.limits.unknown_recipients;
+    if (limit > 0 && ++c->unknown > limit / 2)
+        c->slow_until = conns_now(c->pool) + SLOW_TIME;
+}
+
+/* In a while that is long enough for a network to stall, a sender has sent less than it must. */
+static bool is_too_slow(struct conn *c, int64_t time)
+{
+    const struct receiver_limits *limits = &c->pool->shared->config.limits;
+    int64_t during = limits->data_timeout > 0 ? limits->data_timeout / 10 : RATE_TIME;
+    if (c->pause != 0) {
+        c->rate_since = time; /* it is we who do not read */
+        c->rate_received = 0;
+    }
+    if (limits->data_min_rate == 0 || time - c->rate_since < during)
+        return false;
+    uint64_t least;
+    if (__builtin_mul_overflow(limits->data_min_rate, (uint64_t)(time - c->rate_since), &least))
+        least = UINT64_MAX;
+    bool slow = c->rate_received < least / CLOCK_SECOND;
+    c->rate_since = time;
+    c->rate_received = 0;
+    return slow;
+}
+
+static void conn_go_on(struct conn *c)
+{
+    c->slow_until = 0;
+    conn_pump(c);
+}
+
 static void conn_tick(struct conn *c, int64_t time)
 {
     const struct receiver_limits *limits = &c->pool->shared->config.limits;
@@ -40,6 +74,10 @@ static void conn_tick(struct conn *c, int64_t time)
         conn_end(c, REPLY_SESSION_LONG);
     else if (is_over(c->progress, in_data ? limits->data_timeout : limits->command_timeout, time))
         conn_end(c, REPLY_TIMED_OUT);
+    else if (in_data && is_too_slow(c, time))
+        conn_end(c, REPLY_DATA_SLOW);
+    else if (conn_is_slowed(c) && time >= c->slow_until)
+        conn_go_on(c);
     else if (c->pause & PAUSE_MEMORY)
         conn_memory(c, time);
 }

@@ -37,6 +37,12 @@ static bool is_welcome(struct conn *c, uint64_t open)
         refuse(c, REPLY_CONNECTIONS_MANY);
         return false;
     }
+    limit = s->config.limits.connections_per_address;
+    if (!peers_enter(s->peers, &peer, limit, conns_minute(c->pool), &c->peer)) {
+        RECEIVER_COUNT(s, connections_refused_address, 1);
+        refuse(c, REPLY_ADDRESS_CONNECTIONS);
+        return false;
+    }
     RECEIVER_COUNT(s, connections, 1);
     return true;
 }
@@ -88,6 +94,7 @@ void conns_release(struct conn *c)
     if (c->next)
         c->next->previous = c->previous;
     p->n--;
+    peers_leave(p->shared->peers, c->peer);
     atomic_fetch_sub_explicit(&p->shared->connections, 1, memory_order_relaxed);
     RECEIVER_COUNT(p->shared, connections_now, -1);
     c->closed = true;
@@ -144,6 +151,7 @@ int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_cloc
         .keep_bytes = config->limits.keep_bytes,
         .recipients = config->limits.recipients,
         .bad_commands = config->limits.bad_commands,
+        .unknown_recipients = config->limits.unknown_recipients,
         .scratch = &p->scratch,
     };
     buf_init(&p->out, OUT_FLUSH + REPLY_MAX);

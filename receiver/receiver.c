@@ -10,6 +10,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
+/* Addresses counted at a time: 2 MB. */
+enum { PEERS = 64 * 1024 };
+
 struct receiver {
     struct receiver_shared shared;
     unsigned listeners_n, threads_n;
@@ -78,6 +81,9 @@ int receiver_start(const struct receiver_config *config, struct receiver **ret, 
     if (!r)
         return err_sys(e, -ENOMEM, "receiver");
     r->shared.config = *config;
+    rc = peers_new(PEERS, &r->shared.peers);
+    if (rc < 0)
+        err_sys(e, rc, "receiver: table of addresses");
     atomic_store(&config->counters->connections_now, 0);
     atomic_store(&config->counters->body_bytes_now, 0);
     while (rc == 0 && r->listeners_n < config->threads) {
@@ -118,5 +124,6 @@ void receiver_free(struct receiver *r)
     REQUIRE(r->threads_n == 0);
     for (unsigned i = 0; i < r->listeners_n; i++)
         listener_free(r->listeners[i]);
+    peers_free(r->shared.peers);
     free(r);
 }

@@ -25,30 +25,39 @@ struct receiver_limits {
     uint64_t keep_bytes;    /* of a body; the rest is counted and dropped. Not 0 */
     uint32_t recipients;    /* of one message: more get 452 4.5.3. Not 0, <= SPOOL_RECIPIENTS_MAX */
     uint32_t connections;
-    uint32_t bad_commands;   /* then 421 */
-    int64_t command_timeout; /* from one command's end to the next command's end */
-    int64_t data_timeout;    /* for one whole message */
+    uint32_t connections_per_address; /* at a time; IPv6 by /64 */
+    uint32_t messages_per_minute;     /* from one address; then 451 */
+    uint32_t bad_commands;            /* then 421 */
+    uint32_t unknown_recipients; /* refused in a session; from half of it on slowed, then 421 */
+    int64_t command_timeout;     /* from one command's end to the next command's end */
+    int64_t data_timeout;        /* for one whole message */
+    uint64_t data_min_rate;      /* octets a second, over a while of data_timeout / 10; then 421 */
     int64_t session_timeout;
     uint64_t body_memory; /* of all bodies held at a time */
 };
 
 /* Shared by all threads; may live in shared memory for `status`. Only ever added to, but for those
  * named "now". */
-#define RECEIVER_COUNTERS(X)                                              \
-    X(connections, "connections accepted")                                \
-    X(connections_now, "connections open now")                            \
-    X(connections_refused, "connections refused over limits.connections") \
-    X(body_bytes_now, "octets of bodies held now")                        \
-    X(messages, "messages answered 250")                                  \
-    X(messages_failed, "messages answered 4xx after their data")          \
-    X(messages_refused, "messages answered 5xx after their data")         \
-    X(messages_truncated, "messages of which only the front was kept")    \
-    X(octets, "octets of messages answered 250")                          \
-    X(rcpt_accepted, "RCPT answered 250")                                 \
-    X(rcpt_relay, "RCPT refused: not our domain")                         \
-    X(rcpt_unknown, "RCPT refused: the domain does not take it")          \
-    X(bad_commands, "commands answered 500 to 504")                       \
-    X(timeouts, "connections ended by a time limit")                      \
+#define RECEIVER_COUNTERS(X)                                                                  \
+    X(connections, "connections accepted")                                                    \
+    X(connections_now, "connections open now")                                                \
+    X(connections_refused, "connections refused over limits.connections")                     \
+    X(connections_refused_address, "connections refused over limits.connections_per_address") \
+    X(body_bytes_now, "octets of bodies held now")                                            \
+    X(messages, "messages answered 250")                                                      \
+    X(messages_failed, "messages answered 4xx after their data")                              \
+    X(messages_refused, "messages answered 5xx after their data")                             \
+    X(messages_truncated, "messages of which only the front was kept")                        \
+    X(octets, "octets of messages answered 250")                                              \
+    X(rcpt_accepted, "RCPT answered 250")                                                     \
+    X(rcpt_relay, "RCPT refused: not our domain")                                             \
+    X(rcpt_unknown, "RCPT refused: the domain does not take it")                              \
+    X(bad_commands, "commands answered 500 to 504")                                           \
+    X(messages_looping, "messages refused: over 100 Received lines")                          \
+    X(rate_refused, "MAIL answered 451: over limits.messages_per_minute")                     \
+    X(unknown_recipients, "connections ended over limits.unknown_recipients")                 \
+    X(slow_senders, "connections ended under limits.data_min_rate")                           \
+    X(timeouts, "connections ended by a time limit")                                          \
     X(no_room, "MAIL answered 452: no room in the journal")
 
 struct receiver_counters {

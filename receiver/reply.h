@@ -25,6 +25,11 @@
     X(SESSION_LONG, "421", "4.4.2", "{} limits the length of a session", "RFC 5321 3.8")       \
     X(CONNECTIONS_MANY, "421", "4.3.2", "{} has too many connections, try again later",        \
       "RFC 5321 3.8")                                                                          \
+    X(ADDRESS_CONNECTIONS, "421", "4.7.0", "{} has too many connections from your address",    \
+      "RFC 5321 3.8")                                                                          \
+    X(UNKNOWN_MANY, "421", "4.7.0", "{} was asked for too many addresses that are not here",   \
+      "RFC 5321 7.9")                                                                          \
+    X(DATA_SLOW, "421", "4.4.2", "{} gets the message too slowly", "RFC 5321 4.5.3.2")         \
     X(BAD_COMMANDS, "421", "4.7.0", "{} saw too many errors", "RFC 5321 4.3.2")                \
     X(LINE_ENDLESS, "421", "4.7.0", "{} saw a line without an end", "RFC 5321 4.5.3.1.4")      \
     X(MEMORY_NONE, "421", "4.3.0", "{} is out of memory, try again later", "RFC 5321 3.8")     \
@@ -34,6 +39,8 @@
       "RFC 5321 4.2.3")                                                                        \
     X(RCPT_MANY, "452", "4.5.3", "Too many recipients, send the rest in another message",      \
       "RFC 5321 4.5.3.1.10")                                                                   \
+    X(ADDRESS_MESSAGES, "451", "4.7.1",                                                        \
+      "Too many messages from your address in this minute, try again later", "RFC 5321 7.8")   \
     X(SPOOL_FAILED, "451", "4.3.0", "Could not store the message, try again later",            \
       "RFC 5321 4.2.3")                                                                        \
     X(LOCAL_ERROR, "451", "4.3.0", "Local error, try again later", "RFC 5321 4.2.3")           \
@@ -66,6 +73,8 @@
     X(TOO_BIG, "552", "5.3.4", "Message too big", "RFC 1870 6")                                \
     X(ADDRESS_NOT_ASCII, "553", "5.6.7", "This address needs SMTPUTF8, which is not offered",  \
       "RFC 6531 3.5")                                                                          \
+    X(LOOP, "554", "5.4.6", "Too many Received lines: the message goes round in a loop",       \
+      "RFC 5321 6.3")                                                                          \
     X(RCPT_NONE, "554", "5.5.1", "No recipient was accepted", "RFC 5321 3.3")
 
 enum reply {

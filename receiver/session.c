@@ -163,8 +163,11 @@ static void data_refuse(struct smtp_session *s, enum reply why)
 static bool data_content(struct smtp_session *s, struct str content, struct smtp_event *ret)
 {
     s->size += content.n;
+    hops_add(&s->hops, content);
     if (s->data.bare)
         data_refuse(s, REPLY_DATA_BARE);
+    else if (hops_is_loop(&s->hops))
+        data_refuse(s, REPLY_LOOP);
     else if (s->config->message_bytes > 0 && s->size > s->config->message_bytes)
         data_refuse(s, REPLY_TOO_BIG);
     if (s->refused)
@@ -188,7 +191,9 @@ static void data_end(struct smtp_session *s)
     }
     smtp_transaction_reset(s);
     /* Whichever was seen first depends on how the bytes were cut; the reply must not. */
-    smtp_reply(s, s->data.bare ? REPLY_DATA_BARE : s->data_answer);
+    smtp_reply(s, s->data.bare             ? REPLY_DATA_BARE
+                  : hops_is_loop(&s->hops) ? REPLY_LOOP
+                                           : s->data_answer);
     s->queue[s->queue_n - 1].after_data = true;
 }
 

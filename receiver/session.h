@@ -23,12 +23,13 @@ struct smtp_session;
 /* Shared by the sessions of one thread. */
 struct smtp_config {
     const struct returnpath_domains *domains;
-    struct str hostname;    /* in greeting and EHLO; at most 253 octets */
-    uint64_t message_bytes; /* 0 = no limit */
-    uint64_t keep_bytes;    /* content behind this is counted, not delivered */
-    uint32_t recipients;    /* 1 ... SPOOL_RECIPIENTS_MAX */
-    uint32_t bad_commands;  /* 0 = no limit */
-    struct arena *scratch;  /* reset by each use */
+    struct str hostname;         /* in greeting and EHLO; at most 253 octets */
+    uint64_t message_bytes;      /* 0 = no limit */
+    uint64_t keep_bytes;         /* content behind this is counted, not delivered */
+    uint32_t recipients;         /* 1 ... SPOOL_RECIPIENTS_MAX */
+    uint32_t bad_commands;       /* 0 = no limit */
+    uint32_t unknown_recipients; /* 0 = no limit */
+    struct arena *scratch;       /* reset by each use */
 };
 
 enum smtp_event_kind {

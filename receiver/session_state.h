@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "receiver/data.h"
+#include "receiver/hops.h"
 #include "receiver/session.h"
 
 enum smtp_state {
@@ -50,7 +51,8 @@ struct smtp_session {
     bool asked;        /* SMTP_EV_MAIL was given, the reply not */
     bool rcpt_refused; /* in this transaction */
     enum reply mail_answer;
-    uint32_t bad; /* commands answered 500 to 504 */
+    uint32_t bad;     /* commands answered 500 to 504 */
+    uint32_t unknown; /* recipients refused */
 
     struct buf line; /* the front of a line whose end has not come */
     bool line_cr;    /* the last byte was a <CR> */
@@ -58,6 +60,7 @@ struct smtp_session {
     uint32_t line_skipped;
 
     struct smtp_data data;
+    struct hops hops;
     bool refused; /* the content: its end is answered with data_answer */
     enum reply data_answer;
     bool truncated;

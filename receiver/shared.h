@@ -1,13 +1,15 @@
-/* shared.h - what the threads of one receiver share: its configuration, two counters that limits
- * are kept by, and the counters that are only shown. */
+/* shared.h - what the threads of one receiver share: its configuration, what limits are kept by,
+ * and the counters that are only shown. */
 #ifndef RECEIVER_SHARED_H
 #define RECEIVER_SHARED_H
 
+#include "receiver/peers.h"
 #include "receiver/receiver.h"
 
 /* Not kept in config.counters: those may outlive a killed receiver, and then say too much. */
 struct receiver_shared {
     struct receiver_config config;
+    struct peers *peers;
     _Atomic uint64_t connections;
     _Atomic uint64_t body_bytes;
 };

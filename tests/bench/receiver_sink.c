@@ -14,15 +14,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LIMITS(X)            \
-    X(message_bytes, 1)      \
-    X(keep_bytes, 1)         \
-    X(recipients, 1)         \
-    X(connections, 1)        \
-    X(bad_commands, 1)       \
-    X(command_timeout, 1000) \
-    X(data_timeout, 1000)    \
-    X(session_timeout, 1000) \
+#define LIMITS(X)                 \
+    X(message_bytes, 1)           \
+    X(keep_bytes, 1)              \
+    X(recipients, 1)              \
+    X(connections, 1)             \
+    X(connections_per_address, 1) \
+    X(messages_per_minute, 1)     \
+    X(unknown_recipients, 1)      \
+    X(data_min_rate, 1)           \
+    X(bad_commands, 1)            \
+    X(command_timeout, 1000)      \
+    X(data_timeout, 1000)         \
+    X(session_timeout, 1000)      \
     X(body_memory, 1)
 
 struct options {

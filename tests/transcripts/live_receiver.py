@@ -295,6 +295,118 @@ class Live(unittest.TestCase):
                 c.socket.close()
         self.assertGreaterEqual(r.counters["connections_refused"], 1)
 
+    def test_connections_per_address(self):
+        """By address, over all threads; another address is served meanwhile."""
+        with Receiver(connections_per_address=3) as r:
+            held = [Client(r) for _ in range(3)]
+            for _ in range(5):
+                with Client(r, greet=False) as c:
+                    c.expect("421 4.7.0")
+                    c.expect_end()
+            with Client(r, address="::1") as c:
+                c.message()
+            held.pop().say("QUIT", "221")
+            deadline = time.monotonic() + 5
+            line = ""
+            while not line.startswith("220") and time.monotonic() < deadline:
+                with Client(r, greet=False) as c:
+                    line = c.line()
+            self.assertTrue(line.startswith("220"), line)
+            for c in held:
+                c.message()
+                c.socket.close()
+        self.assertGreaterEqual(r.counters["connections_refused_address"], 5)
+        self.assertEqual(r.counters["connections_refused"], 0)
+        self.assertEqual(r.counters["connections_now"], 0)
+
+    def test_messages_per_minute(self):
+        with Receiver(messages_per_minute=4) as r:
+            # A minute that begins in between allows four more.
+            answers = []
+            for _ in range(4):
+                with Client(r) as c:
+                    for _ in range(3):
+                        c.send(b"MAIL FROM:<>\r\n")
+                        answers.append(c.line())
+                        c.say("RSET", "250")
+            refused = [a for a in answers if a.startswith("451 4.7.1")]
+            accepted = [a for a in answers if a.startswith("250")]
+            self.assertEqual(len(refused) + len(accepted), 12, answers)
+            self.assertIn(len(accepted), (4, 8), answers)
+            with Client(r, address="::1") as c:
+                c.message()
+        self.assertEqual(r.counters["rate_refused"], len(refused))
+
+    def test_unknown_recipients(self):
+        """Half of them at once, the others slowly, then the end; others are not slowed."""
+        with Receiver(unknown_recipients=4) as r, Client(r) as c:
+            start = time.monotonic()
+            c.send(b"MAIL FROM:<>\r\n" + b"RCPT TO:<a@elsewhere.example>\r\n" * 9)
+            c.expect("250")
+            for _ in range(3):
+                c.expect("550 5.7.1")
+            self.assertLess(time.monotonic() - start, 0.8)
+            with Client(r) as other:
+                other.message()
+            c.expect("550 5.7.1")
+            c.expect("421 4.7.0")
+            self.assertGreater(time.monotonic() - start, 1.8)
+            self.assertLess(time.monotonic() - start, 5)
+            c.expect_end()
+        self.assertEqual(r.counters["unknown_recipients"], 1)
+        self.assertEqual(r.counters["rcpt_relay"], 4)
+
+    def test_stop_while_slowed(self):
+        with Receiver(unknown_recipients=2) as r, Client(r) as c:
+            c.say("MAIL FROM:<>", "250")
+            c.say("RCPT TO:<a@elsewhere.example>", "550")
+            c.say("RCPT TO:<a@elsewhere.example>", "550")
+            c.send(b"NOOP\r\n")
+            r.terminate()
+            c.expect("421 4.3.2")
+            c.expect_end()
+
+    def test_slow_sender(self):
+        """Under data_min_rate over a tenth of data_timeout; one that is just fast enough stays."""
+        with Receiver(data_min_rate=2000, data_timeout=10000) as r:
+            with Client(r) as c:
+                c.data()
+                start = time.monotonic()
+                ended = threading.Event()
+
+                def drip():
+                    while not ended.is_set():
+                        try:
+                            c.send(b"x" * 20)
+                        except OSError:
+                            return
+                        time.sleep(0.05)
+
+                t = threading.Thread(target=drip)
+                t.start()
+                c.expect("421 4.4.2")
+                taken = time.monotonic() - start
+                ended.set()
+                t.join()
+                self.assertTrue(0.9 < taken < 4, taken)
+            with Client(r) as c:
+                c.data()
+                for _ in range(30):
+                    c.send(b"x" * 498 + b"\r\n")
+                    time.sleep(0.1)
+                c.say(".", "250 2.0.0")
+        self.assertEqual(r.counters["slow_senders"], 1)
+        self.assertEqual(r.counters["messages"], 1)
+
+    def test_loop(self):
+        with Receiver() as r, Client(r) as c:
+            c.data()
+            c.send(b"Received: from a by b\r\n" * 101)
+            c.say("\r\ntext\r\n.", "554 5.4.6")
+            c.message()
+        self.assertEqual(r.counters["messages_looping"], 1)
+        self.assertEqual(r.counters["messages"], 1)
+
     def test_bad_commands(self):
         with Receiver(bad_commands=5) as r, Client(r) as c:
             for _ in range(5):

@@ -5,7 +5,8 @@
  *   C+ bytes              ... without <CR><LF>
  *   C*300: bytes          ... 300 times (also C*300+)
  *   S: reply              the next reply line begins so (S*300: 300 times)
- *   @limit NAME NUMBER    message_bytes, keep_bytes, recipients, bad_commands; before the first C
+ *   @limit NAME NUMBER    message_bytes, keep_bytes, recipients, bad_commands,
+ *                         unknown_recipients; before the first C
  *   @store NUMBER...      what storing says, message by message (-28 is -ENOSPC); then 0
  *   @refuse-mail          each MAIL is refused: no room
  *   @stored NUMBER        that many messages were given to be stored; must stand in each file
@@ -142,6 +143,8 @@ static void read_directive(struct transcript *t, struct str line)
             t->config.recipients = (uint32_t)value;
         else if (str_eq(limit, STR("bad_commands")))
             t->config.bad_commands = (uint32_t)value;
+        else if (str_eq(limit, STR("unknown_recipients")))
+            t->config.unknown_recipients = (uint32_t)value;
         else
             die("unknown limit", limit);
     } else if (str_eq(name, STR("@store"))) {

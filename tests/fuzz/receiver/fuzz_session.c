@@ -83,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .keep_bytes = KEEP,
         .recipients = 3,
         .bad_commands = data[0] & 1 ? 0 : 5,
+        .unknown_recipients = data[0] & 2 ? 0 : 3,
         .scratch = &scratch,
     };
     struct str in = str_of(data + 2, size - 2);
