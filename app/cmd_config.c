@@ -1,7 +1,9 @@
 /* check-config, migrate: before anything is started. */
+#include "app/certificates.h"
 #include "app/service.h"
 #include "classify/classify.h"
 #include "db/migrate.h"
+#include "receiver/tls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +33,18 @@ static int check_rules(const struct command_line *l, const struct config *c)
     return rc;
 }
 
+/* And the certificates: what the receiver would refuse to start with. */
+static int check_certificates(const struct command_line *l, const struct config *c)
+{
+    struct tls_context *tls = NULL;
+    struct err e;
+    int rc = certificates_load(c, &tls, &e);
+    if (rc < 0)
+        command_fail(l, 0, "%s", e.text);
+    tls_context_unref(tls);
+    return rc;
+}
+
 static int check_config(const struct command_line *l)
 {
     if (command_flag(l, "--defaults")) {
@@ -45,7 +59,10 @@ static int check_config(const struct command_line *l)
     struct config *c;
     if (config_load(path, tell, &warnings, &c) < 0)
         return EXIT_NO;
+    int certificates = check_certificates(l, c);
     int rc = check_rules(l, c);
+    if (rc == 0)
+        rc = certificates;
     if (rc == 0)
         printf("%s: good: %zu domains, %zu listeners%s\n", path, c->domains_n, c->listen_n,
                warnings ? ", with warnings" : "");

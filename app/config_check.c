@@ -78,6 +78,29 @@ static int check_listen(const struct config *c, struct config_report *r)
     return 0;
 }
 
+/* What a listener can't do without certificates, or must do since all mail has to be encrypted. */
+static void check_tls(const struct config *c, struct config_report *r)
+{
+    bool warned = false;
+    for (size_t i = 0; i < c->listen_n; i++) {
+        const struct config_listen *l = &c->listen[i];
+        if (l->tls == CONFIG_TLS_NONE && c->tls_require)
+            config_report_at(r, l->line, l->column, "listen[].tls", STR("none"),
+                             "expected starttls or implicit, since tls.require is true");
+        else if (l->tls == CONFIG_TLS_IMPLICIT && c->certificates_n == 0)
+            config_report_at(r, l->line, l->column, "listen[].tls", STR("implicit"),
+                             "tls.certificates is empty; implicit TLS needs one");
+        else if (l->tls == CONFIG_TLS_STARTTLS && c->certificates_n == 0 && c->tls_require)
+            config_report_at(r, l->line, l->column, "listen[].tls", STR("starttls"),
+                             "tls.certificates is empty; tls.require needs one");
+        else if (l->tls == CONFIG_TLS_STARTTLS && c->certificates_n == 0 && !warned) {
+            config_report_warning(r, l->line, l->column, "listen[].tls",
+                                  "tls.certificates is empty: STARTTLS is not offered");
+            warned = true;
+        }
+    }
+}
+
 static int domain_cmp(const void *a, const void *b)
 {
     const struct config_domain *x = *(const struct config_domain *const *)a;
@@ -154,6 +177,7 @@ int config_check(struct config *c, struct config_report *r)
     int rc = check_listen(c, r);
     if (rc == 0)
         rc = check_domains(c, r);
+    check_tls(c, r);
     check_sizes(c, r);
     return rc;
 }

@@ -21,7 +21,7 @@
 #define DAY (24 * HR)
 
 const struct config_section config_sections[] = {
-    {"tls", "Encryption. Accepted here, without effect in this version."},
+    {"tls", "Encryption of SMTP; docs/tls.md."},
     {"spool", "The journal: what was answered 250 and is not in PostgreSQL yet."},
     {"database", "PostgreSQL, written to by the processor and by commands."},
     {"processor", "Reading, classifying and writing what the journal holds."},
@@ -40,7 +40,8 @@ const struct config_list config_lists[] = {
      "The return-path and feedback-loop domains that this host is MX for. At least one."},
     {"tls.certificates", AT(certificates), AT(certificates_n), sizeof(struct config_certificate),
      offsetof(struct config_certificate, line), 0, 1000, "[]", NULL,
-     "Pairs {certificate: FILE, key: FILE} in PEM."},
+     "Pairs {certificate: FILE, key: FILE}. A client that names a host gets the first one for\n"
+     "it, any other the first of all. SIGHUP reads the files anew."},
     {"processor.rules", AT(processor.rules), AT(processor.rules_n), sizeof(struct config_rule),
      offsetof(struct config_rule, line), 0, 100, "[]", NULL,
      "Rule files of your own, or directories of *.rules files; read before the shipped rules."},
@@ -56,7 +57,8 @@ const struct config_key config_keys[] = {
     {"listen[].address", CONFIG_IP, AT_LISTEN(address), NULL, .text = "IPv4 or IPv6 address."},
     {"listen[].port", CONFIG_COUNT, AT_LISTEN(port), "25", 1, 65535, .text = "TCP port."},
     {"listen[].tls", CONFIG_WORD, AT_LISTEN(tls), "none", .words = "none|starttls|implicit",
-     .later = true, .text = "none, starttls or implicit."},
+     .text = "none; starttls: when the client asks for it; implicit: from the first byte on. Both\n"
+             "need tls.certificates."},
 
     {"domains[].name", CONFIG_DOMAIN, AT_DOMAIN(name), NULL, .text = "The domain."},
     {"domains[].accept", CONFIG_WORD, AT_DOMAIN(accept), "any", .words = "verp|any",
@@ -71,12 +73,13 @@ const struct config_key config_keys[] = {
      .text = "true: reports that nothing proves genuine may suppress addresses. Anybody can\n"
              "forge a report, so only for lists whose return paths cannot be signed yet."},
 
-    {"tls.certificates[].certificate", CONFIG_FILE, AT_CERT(certificate), NULL, .later = true,
-     .text = "Certificate chain in PEM."},
-    {"tls.certificates[].key", CONFIG_FILE, AT_CERT(key), NULL, .later = true,
-     .text = "Private key in PEM."},
-    {"tls.require", CONFIG_BOOL, AT(tls_require), "false", .later = true,
-     .text = "true: no mail without encryption."},
+    {"tls.certificates[].certificate", CONFIG_FILE, AT_CERT(certificate), NULL,
+     .text = "PEM: the certificate, then those that it was signed with."},
+    {"tls.certificates[].key", CONFIG_FILE, AT_CERT(key), NULL,
+     .text =
+         "PEM: its private key, without a passphrase. Of mode 0600, or 0640 when root owns it."},
+    {"tls.require", CONFIG_BOOL, AT(tls_require), "false",
+     .text = "true: no mail without encryption. Senders that have none can bring no bounces then."},
 
     {"spool.directory", CONFIG_FOLDER, AT(spool.directory), "/var/spool/bouncemx",
      .text = "Where it lies; on a disk that honours fdatasync. Made when missing."},

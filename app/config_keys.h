@@ -11,7 +11,7 @@ enum config_type {
     CONFIG_DOMAIN, /* the same; must hold a dot */
     CONFIG_IP,     /* an address literal */
     CONFIG_FOLDER, /* a directory that exists, or can be made in one that does */
-    CONFIG_FILE,   /* a file that can be read */
+    CONFIG_FILE,   /* a file that some roles alone can read: what reads it, looks at it */
     CONFIG_PATH,   /* a file or directory that can be read */
     CONFIG_SIZE,
     CONFIG_TIME,

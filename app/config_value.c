@@ -166,8 +166,6 @@ static int path_check(const struct config_key *k, const char *path, struct err *
     }
     if (rc < 0)
         return err_sys(e, -code, "expected a file that can be read");
-    if (k->type == CONFIG_FILE && !S_ISREG(st.st_mode))
-        return err_set(e, -EINVAL, "expected a regular file");
     if (access(path, R_OK) < 0)
         return err_sys(e, -errno, "expected a file that can be read");
     return 0;
@@ -182,7 +180,7 @@ static int path(const struct config_key *k, struct str text, const char *folder,
         text.p[0] == '/' ? arena_str(a, text) : arena_fmt(a, "%s/%.*s", folder, STR_ARG(text));
     if (str_is_absent(full))
         return err_set(e, -ENOMEM, "out of memory");
-    int rc = path_check(k, full.p, e);
+    int rc = k->type == CONFIG_FILE ? 0 : path_check(k, full.p, e);
     if (rc < 0)
         return rc;
     *field = full.p;

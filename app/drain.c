@@ -23,7 +23,8 @@ struct drain {
 /* False when it was stopped or the time is over. */
 static bool pause_drain(struct drain *d)
 {
-    if (service_wait(d->signals, LOOK_EVERY) & SERVICE_STOP) {
+    if (service_wait(d->signals, LOOK_EVERY) &
+        (SERVICE_STOP | SERVICE_RELOAD)) { /* also when its terminal goes */
         command_fail(d->line, 0, "stopped before the end; nothing was undone");
         return false;
     }

@@ -1,7 +1,9 @@
 /* receive: the SMTP side, in a process of its own. Knows no database. */
+#include "app/certificates.h"
 #include "app/counters.h"
 #include "app/service.h"
 #include "base/clock.h"
+#include "receiver/tls.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -86,6 +88,41 @@ static int stop(struct receiver *r, int64_t grace, int signals, struct err *e)
     return 0;
 }
 
+static enum receiver_tls tls_of(const struct config *c, const struct config_listen *listen)
+{
+    /* starttls without a certificate is no mistake: check-config has warned. */
+    if (listen->tls == CONFIG_TLS_NONE || c->certificates_n == 0)
+        return RECEIVER_TLS_NONE;
+    return listen->tls == CONFIG_TLS_IMPLICIT ? RECEIVER_TLS_IMPLICIT : RECEIVER_TLS_STARTTLS;
+}
+
+/* Certificates and keys anew; whatever is wrong with them, those in use stay. */
+static void reload(struct receiver *r, const struct config *c)
+{
+    struct err e;
+    struct tls_context *tls;
+    if (c->certificates_n == 0) {
+        log_info("reloaded", KV("certificates", (uint64_t)0));
+    } else if (certificates_load(c, &tls, &e) < 0) {
+        log_error("reload_failed", KV("why", (const char *)e.text),
+                  KV("consequence", "the certificates that were read before stay in use"));
+    } else {
+        receiver_use_tls(r, tls);
+        tls_context_unref(tls);
+        log_info("reloaded", KV("certificates", (uint64_t)c->certificates_n));
+    }
+}
+
+static void wait_for_stop(struct receiver *r, const struct config *c, int signals)
+{
+    unsigned told = 0;
+    while (!(told & SERVICE_STOP)) {
+        told = service_wait(signals, -1);
+        if (told & SERVICE_RELOAD)
+            reload(r, c);
+    }
+}
+
 static int serve(const struct command_line *l, const struct config *c, struct spool *spool,
                  int signals, struct err *e)
 {
@@ -93,30 +130,36 @@ static int serve(const struct command_line *l, const struct config *c, struct sp
     if (!listen)
         return err_set(e, -ENOMEM, "out of memory");
     for (size_t i = 0; i < c->listen_n; i++)
-        listen[i] = (struct receiver_listen){c->listen[i].address, (uint16_t)c->listen[i].port};
+        listen[i] = (struct receiver_listen){c->listen[i].address, (uint16_t)c->listen[i].port,
+                                             tls_of(c, &c->listen[i])};
     struct receiver_config config = {.hostname = c->hostname,
                                      .listen = listen,
                                      .listen_n = c->listen_n,
                                      .threads = (unsigned)c->receiver.threads,
                                      .domains = &c->returnpath,
                                      .limits = limits_of(c),
+                                     .tls_require = c->tls_require,
                                      .spool = spool};
+    static const char *const words[] = {"none", "starttls", "implicit"};
     struct receiver *receiver = NULL;
-    int rc = counters_open(c->spool.directory, &config.counters, e);
+    int rc = certificates_load(c, &config.tls, e);
+    if (rc == 0)
+        rc = counters_open(c->spool.directory, &config.counters, e);
     if (rc == 0)
         rc = receiver_start(&config, &receiver, e);
     if (rc < 0)
         goto out;
     for (size_t i = 0; i < c->listen_n; i++)
-        log_info("listening", KV("address", listen[i].address), KV("port", (int)listen[i].port));
+        log_info("listening", KV("address", listen[i].address), KV("port", (int)listen[i].port),
+                 KV("tls", words[listen[i].tls]));
     service_ready(l);
-    while (!(service_wait(signals, -1) & SERVICE_STOP))
-        ;
+    wait_for_stop(receiver, c, signals);
     log_info("stopping");
     rc = stop(receiver, c->receiver.stop_grace, signals, e);
     receiver_free(receiver);
     log_info("stopped", KV("messages", (uint64_t)atomic_load(&config.counters->messages)));
 out:
+    tls_context_unref(config.tls);
     free(listen);
     return rc;
 }

@@ -72,6 +72,14 @@ static void look_ready(struct supervisor *s)
         child_becomes_ready(&s->roles[i]);
 }
 
+/* The receiver alone has something to read anew: its certificates. */
+static void reload(const struct supervisor *s)
+{
+    const struct child *c = &s->roles[ROLE_RECEIVE];
+    if (c->pid && c->was_ready)
+        kill(c->pid, SIGHUP);
+}
+
 static void run(struct supervisor *s, const struct command_line *l, int signals)
 {
     unsigned told = 0;
@@ -94,6 +102,8 @@ static void run(struct supervisor *s, const struct command_line *l, int signals)
                 wait = c->restart_at > now ? c->restart_at - now : 0;
         }
         told = service_wait(signals, wait);
+        if (told & SERVICE_RELOAD)
+            reload(s);
     }
 }
 

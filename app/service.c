@@ -20,7 +20,6 @@ int service_signals(struct err *e)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGCHLD);
-    /* Of a terminal that went away: the same wish as Ctrl-C. */
     sigaddset(&set, SIGHUP);
     int rc = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (rc != 0)
@@ -38,7 +37,9 @@ unsigned service_wait(int signals, int64_t timeout)
     struct signalfd_siginfo info;
     unsigned told = 0;
     while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        told |= info.ssi_signo == SIGCHLD ? SERVICE_CHILD : SERVICE_STOP;
+        told |= info.ssi_signo == SIGCHLD  ? SERVICE_CHILD
+                : info.ssi_signo == SIGHUP ? SERVICE_RELOAD
+                                           : SERVICE_STOP;
     return told;
 }
 

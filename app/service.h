@@ -11,7 +11,7 @@
  * that tells them (signalfd). -errno. */
 int service_signals(struct err *e);
 /* The signals told within timeout microseconds (negative: for ever) as bits, 0 when none was. */
-enum { SERVICE_STOP = 1, SERVICE_CHILD = 2 };
+enum { SERVICE_STOP = 1, SERVICE_CHILD = 2, SERVICE_RELOAD = 4 /* SIGHUP */ };
 unsigned service_wait(int signals, int64_t timeout);
 
 /* Tells whoever started this role that it serves: the descriptor of --ready-fd, and systemd. */

@@ -105,6 +105,10 @@ static void cmd_mail(struct smtp_session *s, struct str argument)
         smtp_reply(s, REPLY_MAIL_NESTED);
         return;
     }
+    if (s->config->tls_require && !s->tls) {
+        smtp_reply(s, REPLY_TLS_FIRST);
+        return;
+    }
     if (!cut_word(&argument, STR("FROM:"))) {
         smtp_reply(s, REPLY_MAIL_SYNTAX);
         return;
@@ -247,6 +251,28 @@ static void cmd_data(struct smtp_session *s, struct str argument)
     smtp_reply(s, REPLY_DATA_GO);
 }
 
+/* RFC 3207: nothing that was said in clear counts behind it. What came behind the command came in
+ * clear too: it is thrown away here, and what is fed before smtp_session_secured is as well. */
+static void cmd_starttls(struct smtp_session *s, struct str argument)
+{
+    (void)argument;
+    if (s->tls || !s->config->starttls) {
+        smtp_reply(s, s->tls ? REPLY_TLS_ON : REPLY_NOT_IMPLEMENTED);
+        return;
+    }
+    if (s->state == SMTP_START) {
+        smtp_reply(s, REPLY_HELO_FIRST);
+        return;
+    }
+    smtp_transaction_reset(s);
+    s->esmtp = false;
+    s->helo_n = 0;
+    s->in = (struct str){0};
+    s->state = SMTP_TLS;
+    smtp_reply(s, REPLY_TLS_GO);
+    smtp_push(s, SMTP_EV_STARTTLS);
+}
+
 static void cmd_rset(struct smtp_session *s, struct str argument)
 {
     (void)argument;
@@ -292,13 +318,13 @@ static const struct command commands[] = {
     {STR_INIT("DATA"), cmd_data, IN_GREETED, ARG_NONE},
     {STR_INIT("EHLO"), cmd_ehlo, IN_ANY, ARG_ANY},
     {STR_INIT("HELO"), cmd_helo, IN_ANY, ARG_ANY},
+    {STR_INIT("STARTTLS"), cmd_starttls, IN_ANY, ARG_NONE},
     {STR_INIT("QUIT"), cmd_quit, IN_ANY, ARG_NONE},
     {STR_INIT("RSET"), cmd_rset, IN_ANY, ARG_NONE},
     {STR_INIT("NOOP"), cmd_noop, IN_ANY, ARG_ANY},
     {STR_INIT("VRFY"), cmd_vrfy, IN_ANY, ARG_SOME},
     {STR_INIT("HELP"), cmd_help, IN_ANY, ARG_ANY},
     {STR_INIT("EXPN"), cmd_not_implemented, IN_ANY, ARG_ANY},
-    {STR_INIT("STARTTLS"), cmd_not_implemented, IN_ANY, ARG_ANY},
     {STR_INIT("BDAT"), cmd_not_implemented, IN_ANY, ARG_ANY},
     {STR_INIT("AUTH"), cmd_not_implemented, IN_ANY, ARG_ANY},
     {STR_INIT("ETRN"), cmd_not_implemented, IN_ANY, ARG_ANY},

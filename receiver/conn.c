@@ -7,6 +7,7 @@
 void conn_free(struct conn *c)
 {
     smtp_session_free(c->session);
+    tls_free(c->tls);
     stream_free(c->stream);
     buf_free(&c->pending);
     conn_body_drop(c);
@@ -85,23 +86,36 @@ static bool conn_is_stuck(const struct conn *c)
 
 static void conn_feed(struct conn *c, struct str bytes);
 
-static void on_bytes(void *ctx, struct str bytes)
+void conn_plain(struct conn *c, struct str bytes)
 {
-    struct conn *c = ctx;
-    c->rate_received += bytes.n;
-    if (c->lingering || c->ending)
-        return; /* what comes behind our last word is read and forgotten */
     if (conn_is_stuck(c) || c->pending.n > 0)
         conn_keep(c, bytes);
     else
         conn_feed(c, bytes);
 }
 
-static void on_end(void *ctx)
+static void on_bytes(void *ctx, struct str bytes)
 {
     struct conn *c = ctx;
+    c->rate_received += bytes.n;
+    if (c->lingering || c->ending)
+        return; /* what comes behind our last word is read and forgotten */
+    if (c->tls)
+        conn_tls_bytes(c, bytes);
+    else
+        conn_plain(c, bytes);
+}
+
+void conn_ended(struct conn *c)
+{
     c->eof = true;
+    conn_read(c);
     conn_pump(c);
+}
+
+static void on_end(void *ctx)
+{
+    conn_ended(ctx);
 }
 
 /* ---- writing ---- */
@@ -115,16 +129,15 @@ static void on_sent(void *ctx)
 static void conn_flush(struct conn *c)
 {
     struct buf *gathered = &c->pool->out;
-    if (gathered->n > 0 && !c->closing && stream_write(c->stream, buf_str(gathered)) < 0)
+    if (gathered->n > 0 && !c->closing && conn_write(c, buf_str(gathered)) < 0)
         conn_close(c);
     buf_clear(gathered);
 }
 
-/* Our last word is sent. Closing with unread input would reset the connection and might take the
- * word from the peer, so what it still sends is read for a while. */
-static void conn_finish(struct conn *c, bool peer_expects_it)
+void conn_finish(struct conn *c, bool peer_expects_it)
 {
-    if (peer_expects_it || c->eof) {
+    /* Who speaks TLS answers close_notify even when it has closed the session itself. */
+    if (conn_tls_close(c) < 0 || (peer_expects_it && !c->tls) || c->eof) {
         conn_close(c);
         return;
     }
@@ -230,6 +243,11 @@ static void conn_apply(struct conn *c, const struct smtp_event *ev)
     case SMTP_EV_END:
         conn_message_end(c);
         break;
+    case SMTP_EV_STARTTLS:
+        conn_flush(c); /* the reply, still in clear */
+        if (!c->closing && conn_tls_start(c) < 0)
+            conn_close(c);
+        break;
     case SMTP_EV_CLOSE:
         c->ending = true;
         break;
@@ -274,6 +292,11 @@ static void conn_feed(struct conn *c, struct str bytes)
 /* Goes on after a wait, with what came meanwhile. */
 void conn_pump(struct conn *c)
 {
+    if (conn_is_shaking_hands(c) && !c->lingering) {
+        if (c->eof)
+            conn_close(c);
+        return;
+    }
     if (c->lingering || (c->eof && c->ending && !stream_is_sending(c->stream))) {
         if (c->eof)
             conn_close(c);
@@ -293,8 +316,8 @@ void conn_pump(struct conn *c)
 /* Ends the session from our side, unless the journal has its message. */
 void conn_end(struct conn *c, enum reply why)
 {
-    if (c->lingering || stream_is_sending(c->stream)) {
-        /* The peer does not read: there is nothing that it would hear. */
+    if (c->lingering || stream_is_sending(c->stream) || conn_is_shaking_hands(c)) {
+        /* The peer does not read, or can't yet: there is nothing that it would hear. */
         conn_close(c);
     } else if (!c->waiting && !c->ending) {
         c->slow_until = 0;

@@ -44,6 +44,8 @@ static void envelope(struct conn *c, struct spool_envelope *ret)
     ret->id = c->id;
     ret->received_at = clock_now();
     ret->client_address = str_c(c->address);
+    if (c->tls)
+        ret->tls = tls_name(c->tls, c->pool->tls_name);
 }
 
 void conn_message_begin(struct conn *c)

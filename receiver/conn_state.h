@@ -1,8 +1,9 @@
 /* conn_state.h - the fields of a connection, and what its files do for each other; for conn.c,
- * conn_message.c, conn_time.c and conns.c only.
+ * conn_message.c, conn_tls.c, conn_time.c and conns.c only.
  *
  *   conn.c          bytes of the peer to the session, its events carried out, replies back
  *   conn_message.c  the message in hand: its body, what that costs, the journal
+ *   conn_tls.c      between the socket and the session when TLS is on
  *   conn_time.c     what ends or goes on because time has passed
  *   conns.c         the set of a thread's connections: taken, refused, stopped */
 #ifndef RECEIVER_CONN_STATE_H
@@ -13,12 +14,16 @@
 #include "receiver/conn.h"
 #include "receiver/session.h"
 #include "receiver/stream.h"
+#include "receiver/tls.h"
 
 enum {
     /* Input that came while the session waits for the journal or the peer for its replies; reading
      * stops above it, so at most one read more is held. */
     PENDING_HIGH = 16 * 1024,
-    PENDING_MAX = PENDING_HIGH + STREAM_READ_MAX,
+    PENDING_MAX = PENDING_HIGH + STREAM_READ_MAX + TLS_RECORD_MAX,
+    /* Plaintext of one read. */
+    PLAIN_MAX = STREAM_READ_MAX + 2 * TLS_RECORD_MAX,
+    PLAIN_KEEP = 2 * TLS_RECORD_MAX,
     OUT_FLUSH = 16 * 1024,
 };
 
@@ -33,6 +38,7 @@ struct conn {
     struct conns *pool;
     struct conn *next, *previous;
     struct smtp_session *session;
+    struct tls *tls;   /* NULL: plain */
     struct peer *peer; /* NULL: its address is not counted */
 
     struct buf pending; /* read, not yet fed */
@@ -56,6 +62,7 @@ struct conn {
     bool ending;  /* close once replies are sent */
     bool lingering;
     bool eof;
+    bool implicit; /* TLS from the first byte on */
     bool closing, closed;
     char address[INET6_ADDRSTRLEN];
 };
@@ -70,7 +77,9 @@ struct conns {
     bool stopping;
     conns_empty_fn empty;
     void *empty_ctx;
-    struct smtp_config smtp;
+    struct smtp_config smtp, smtp_starttls;
+    char tls_name[TLS_NAME_MAX];
+    struct buf plain; /* of the connection whose bytes are being read */
     struct arena scratch;
     struct buf out; /* replies of the connection that is being pumped */
     char read[STREAM_READ_MAX];
@@ -98,7 +107,14 @@ void conn_pump(struct conn *c);
 void conn_events(struct conn *c);
 /* Ends the session from our side with a 421, unless the journal has its message. */
 void conn_end(struct conn *c, enum reply why);
-/* At once; conn_release is called when the stream is gone. */
+/* Input for the session, in clear. */
+void conn_plain(struct conn *c, struct str bytes);
+/* The peer sends no more. */
+void conn_ended(struct conn *c);
+/* Our last word is said. Closing with unread input would reset the connection and might take the
+ * word from the peer, so what it still sends is read for a while. */
+void conn_finish(struct conn *c, bool peer_expects_it);
+/* At once; conns_release is called when the stream is gone. */
 void conn_close(struct conn *c);
 /* Frees it; its stream is closed and no lane calls back. */
 void conn_free(struct conn *c);
@@ -118,6 +134,22 @@ void conn_body_drop(struct conn *c);
 void conn_message_begin(struct conn *c);
 void conn_message_add(struct conn *c, struct str bytes);
 void conn_message_end(struct conn *c);
+
+/* ---- conn_tls.c ---- */
+
+/* From now on TLS is spoken; negative: it can't be. */
+int conn_tls_start(struct conn *c);
+/* Bytes of the socket while TLS is on. */
+void conn_tls_bytes(struct conn *c, struct str wire);
+/* Nothing can be said to the peer yet. */
+static inline bool conn_is_shaking_hands(const struct conn *c)
+{
+    return c->tls && !tls_is_open(c->tls);
+}
+/* To the socket, through TLS if it is on. Negative: the connection has to be closed. */
+int conn_write(struct conn *c, struct str bytes);
+/* close_notify, if TLS is on. */
+int conn_tls_close(struct conn *c);
 
 /* ---- conn_time.c ---- */
 

@@ -70,7 +70,11 @@ static void conn_tick(struct conn *c, int64_t time)
         return;
     }
     bool in_data = smtp_session_phase(c->session) == SMTP_PHASE_DATA;
-    if (is_over(c->opened, limits->session_timeout, time))
+    if (conn_is_shaking_hands(c) && (is_over(c->progress, limits->command_timeout, time) ||
+                                     is_over(c->opened, limits->session_timeout, time))) {
+        RECEIVER_COUNT(c->pool->shared, tls_failed, 1);
+        conn_close(c);
+    } else if (is_over(c->opened, limits->session_timeout, time))
         conn_end(c, REPLY_SESSION_LONG);
     else if (is_over(c->progress, in_data ? limits->data_timeout : limits->command_timeout, time))
         conn_end(c, REPLY_TIMED_OUT);

@@ -19,7 +19,8 @@ static bool peer_name(struct conn *c, const struct sockaddr_storage *peer)
 static void refuse(struct conn *c, enum reply why)
 {
     char room[REPLY_MAX];
-    stream_write(c->stream, reply_wire(why, c->pool->smtp.hostname, room)); /* it goes anyway */
+    if (!c->implicit) /* else it understands nothing in clear */
+        stream_write(c->stream, reply_wire(why, c->pool->smtp.hostname, room)); /* it goes anyway */
     conn_close(c);
 }
 
@@ -47,13 +48,14 @@ static bool is_welcome(struct conn *c, uint64_t open)
     return true;
 }
 
-int conns_accept(struct conns *p, struct uv_stream_s *server)
+int conns_accept(struct conns *p, struct uv_stream_s *server, enum receiver_tls tls)
 {
     struct conn *c = calloc(1, sizeof(*c));
     bool good;
     if (!c)
         return -ENOMEM;
     c->pool = p;
+    c->implicit = tls == RECEIVER_TLS_IMPLICIT;
     buf_init(&c->pending, PENDING_MAX);
     int rc = stream_accept(p->loop, server, &conn_calls, c, p->read, &c->stream, &good);
     if (rc < 0) {
@@ -73,14 +75,14 @@ int conns_accept(struct conns *p, struct uv_stream_s *server)
     }
     if (!is_welcome(c, open))
         return 0;
-    c->session = smtp_session_new(&p->smtp);
-    if (!c->session) {
+    c->session = smtp_session_new(tls == RECEIVER_TLS_STARTTLS ? &p->smtp_starttls : &p->smtp);
+    if (!c->session || (c->implicit && conn_tls_start(c) < 0)) {
         refuse(c, REPLY_MEMORY_NONE);
         return 0;
     }
     c->opened = c->progress = conns_now(p);
     conn_read(c);
-    conn_pump(c); /* the greeting */
+    conn_pump(c); /* the greeting; behind implicit TLS it comes later */
     return 0;
 }
 
@@ -152,8 +154,12 @@ int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_cloc
         .recipients = config->limits.recipients,
         .bad_commands = config->limits.bad_commands,
         .unknown_recipients = config->limits.unknown_recipients,
+        .tls_require = config->tls_require,
         .scratch = &p->scratch,
     };
+    p->smtp_starttls = p->smtp;
+    p->smtp_starttls.starttls = true;
+    buf_init(&p->plain, PLAIN_MAX);
     buf_init(&p->out, OUT_FLUSH + REPLY_MAX);
     *ret = p;
     return 0;
@@ -165,6 +171,7 @@ void conns_free(struct conns *p)
         return;
     REQUIRE(p->n == 0);
     buf_free(&p->out);
+    buf_free(&p->plain);
     arena_free(&p->scratch);
     free(p);
 }

@@ -16,6 +16,7 @@ enum { BACKLOG = 1024 };
 struct server {
     uv_tcp_t tcp;
     struct listener *listener;
+    enum receiver_tls tls;
     bool behind; /* a connection could not be taken: memory; ends in on_tick */
 };
 
@@ -91,7 +92,7 @@ static void on_connection(uv_stream_t *stream, int status)
 {
     struct server *s = stream->data;
     if (status == 0) /* else out of files: libuv has turned the peer away */
-        s->behind = conns_accept(s->listener->conns, stream) < 0;
+        s->behind = conns_accept(s->listener->conns, stream, s->tls) < 0;
 }
 
 static int server_open(struct listener *l, const struct receiver_listen *where, struct err *e)
@@ -106,6 +107,7 @@ static int server_open(struct listener *l, const struct receiver_listen *where, 
         return err_sys(e, rc, "listen on %s port %u", where->address, where->port);
     }
     s->listener = l;
+    s->tls = where->tls;
     s->tcp.data = s;
     l->servers_n++; /* from here on listener_free closes it */
     rc = uv_tcp_open(&s->tcp, fd);

@@ -4,6 +4,7 @@
 #include "base/domain.h"
 #include "base/require.h"
 #include "receiver/listener.h"
+#include "receiver/tls.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -36,6 +37,10 @@ static int config_check(const struct receiver_config *c, struct err *e)
     if (l->keep_bytes == 0 || l->keep_bytes > SPOOL_RECORD_MAX / 2)
         return err_set(e, -EINVAL, "spool.keep_bytes: %llu, expected 1 to %d",
                        (unsigned long long)l->keep_bytes, SPOOL_RECORD_MAX / 2);
+    for (size_t i = 0; i < c->listen_n; i++)
+        if (c->listen[i].tls != RECEIVER_TLS_NONE && !c->tls)
+            return err_set(e, -EINVAL, "listen on %s port %u: TLS needs a certificate",
+                           c->listen[i].address, c->listen[i].port);
     if (l->command_timeout < 0 || l->data_timeout < 0 || l->session_timeout < 0)
         return err_set(e, -EINVAL, "limits: a time is negative");
     return 0;
@@ -81,6 +86,8 @@ int receiver_start(const struct receiver_config *config, struct receiver **ret, 
     if (!r)
         return err_sys(e, -ENOMEM, "receiver");
     r->shared.config = *config;
+    pthread_mutex_init(&r->shared.tls_lock, NULL); /* cannot fail for a plain one */
+    r->shared.tls = tls_context_ref(config->tls);
     rc = peers_new(PEERS, &r->shared.peers);
     if (rc < 0)
         err_sys(e, rc, "receiver: table of addresses");
@@ -101,6 +108,24 @@ int receiver_start(const struct receiver_config *config, struct receiver **ret, 
     }
     *ret = r;
     return 0;
+}
+
+struct tls_context *receiver_tls_ref(struct receiver_shared *s)
+{
+    pthread_mutex_lock(&s->tls_lock);
+    struct tls_context *tls = tls_context_ref(s->tls);
+    pthread_mutex_unlock(&s->tls_lock);
+    return tls;
+}
+
+void receiver_use_tls(struct receiver *r, struct tls_context *tls)
+{
+    REQUIRE(tls && r->shared.config.tls);
+    pthread_mutex_lock(&r->shared.tls_lock);
+    struct tls_context *before = r->shared.tls;
+    r->shared.tls = tls_context_ref(tls);
+    pthread_mutex_unlock(&r->shared.tls_lock);
+    tls_context_unref(before);
 }
 
 void receiver_stop(struct receiver *r, int64_t grace)
@@ -125,5 +150,7 @@ void receiver_free(struct receiver *r)
     for (unsigned i = 0; i < r->listeners_n; i++)
         listener_free(r->listeners[i]);
     peers_free(r->shared.peers);
+    tls_context_unref(r->shared.tls);
+    pthread_mutex_destroy(&r->shared.tls_lock);
     free(r);
 }

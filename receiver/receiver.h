@@ -2,7 +2,8 @@
  *
  * N threads, each with its own event loop, its own SO_REUSEPORT listeners and its own journal lane.
  * A message is answered 250 only after the lane says that it is durable. Knows nothing of MIME or
- * PostgreSQL. RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034 and 3463 (codes). */
+ * PostgreSQL. RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034 and 3463 (codes),
+ * 3207 (STARTTLS). */
 #ifndef RECEIVER_RECEIVER_H
 #define RECEIVER_RECEIVER_H
 
@@ -13,10 +14,14 @@
 #include <stdatomic.h>
 
 struct receiver;
+struct tls_context;
+
+enum receiver_tls { RECEIVER_TLS_NONE, RECEIVER_TLS_STARTTLS, RECEIVER_TLS_IMPLICIT };
 
 struct receiver_listen {
     const char *address; /* "127.0.0.1", "::1" */
     uint16_t port;
+    enum receiver_tls tls; /* other than none: receiver_config.tls is needed */
 };
 
 /* Sizes in octets, times in microseconds, 0 = no limit unless said. */
@@ -57,6 +62,9 @@ struct receiver_limits {
     X(rate_refused, "MAIL answered 451: over limits.messages_per_minute")                     \
     X(unknown_recipients, "connections ended over limits.unknown_recipients")                 \
     X(slow_senders, "connections ended under limits.data_min_rate")                           \
+    X(tls_handshakes, "TLS handshakes done")                                                  \
+    X(tls_resumed, "TLS handshakes done from an earlier session")                             \
+    X(tls_failed, "TLS connections ended by a mistake, or in a handshake that took too long") \
     X(timeouts, "connections ended by a time limit")                                          \
     X(no_room, "MAIL answered 452: no room in the journal")
 
@@ -73,6 +81,8 @@ struct receiver_config {
     unsigned threads;
     const struct returnpath_domains *domains;
     struct receiver_limits limits;
+    struct tls_context *tls; /* tls.h; the receiver takes a reference. NULL: no TLS */
+    bool tls_require;        /* MAIL is answered 530 without it */
     struct spool *spool;
     struct receiver_counters *counters;
 };
@@ -85,6 +95,10 @@ int receiver_start(const struct receiver_config *config, struct receiver **ret, 
 /* Stops accepting, answers 421 to idle clients, lets a message in DATA finish for at most grace
  * (microseconds), then closes. Returns at once; any thread. */
 void receiver_stop(struct receiver *r, int64_t grace);
+
+/* TLS that begins from now on uses other certificates; what is open goes on. The receiver takes a
+ * reference. Any thread; only when there was a context from the start. */
+void receiver_use_tls(struct receiver *r, struct tls_context *tls);
 
 /* Waits until all threads have ended; all journal lanes are closed then. */
 void receiver_join(struct receiver *r);

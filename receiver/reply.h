@@ -9,6 +9,7 @@
 
 #define REPLIES(X)                                                                             \
     X(GREETING, "220", "", "{} ESMTP bouncemx", "RFC 5321 4.3.1")                              \
+    X(TLS_GO, "220", "2.0.0", "Begin the TLS handshake", "RFC 3207 4")                         \
     X(HELO_OK, "250", "", "{}", "RFC 5321 4.1.1.1")                                            \
     X(MAIL_OK, "250", "2.1.0", "Sender accepted", "RFC 5321 4.1.1.2")                          \
     X(RCPT_OK, "250", "2.1.5", "Recipient accepted", "RFC 5321 4.1.1.3")                       \
@@ -17,7 +18,7 @@
     X(RSET_OK, "250", "2.0.0", "Forgotten", "RFC 5321 4.1.1.5")                                \
     X(NOOP_OK, "250", "2.0.0", "Still here", "RFC 5321 4.1.1.9")                               \
     X(VRFY_NO, "252", "2.5.2", "Not verified; send and see", "RFC 5321 3.5.3")                 \
-    X(HELP_TEXT, "214", "2.0.0", "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",          \
+    X(HELP_TEXT, "214", "2.0.0", "EHLO HELO STARTTLS MAIL RCPT DATA RSET NOOP VRFY HELP QUIT", \
       "RFC 5321 4.1.1.8")                                                                      \
     X(QUIT_OK, "221", "2.0.0", "{} closes the connection", "RFC 5321 4.1.1.10")                \
     X(STOPPING, "421", "4.3.2", "{} is stopping, try again later", "RFC 5321 3.8")             \
@@ -60,11 +61,13 @@
     X(ARGUMENT_EXTRA, "501", "5.5.4", "No argument expected", "RFC 5321 4.3.2")                \
     X(NOT_IMPLEMENTED, "502", "5.5.1", "Command not implemented", "RFC 5321 4.2.4")            \
     X(HELO_FIRST, "503", "5.5.1", "Say EHLO first", "RFC 5321 4.1.4")                          \
+    X(TLS_ON, "503", "5.5.1", "TLS is on already", "RFC 3207 4.2")                             \
     X(MAIL_NESTED, "503", "5.5.1", "A sender was given already; RSET forgets it",              \
       "RFC 5321 4.1.4")                                                                        \
     X(MAIL_FIRST, "503", "5.5.1", "Say MAIL first", "RFC 5321 3.3")                            \
     X(RCPT_FIRST, "503", "5.5.1", "Say RCPT first", "RFC 5321 3.3")                            \
     X(BODY_OTHER, "504", "5.5.4", "BODY is 7BIT or 8BITMIME", "RFC 6152 2")                    \
+    X(TLS_FIRST, "530", "5.7.0", "Must issue a STARTTLS command first", "RFC 3207 4")          \
     X(PARAMETER_UNKNOWN, "555", "5.5.4", "Parameter not offered by EHLO", "RFC 5321 4.1.1.11") \
     X(RELAY_DENIED, "550", "5.7.1", "We take no mail for this address", "RFC 5321 3.6.2")      \
     X(RCPT_UNKNOWN, "550", "5.1.1", "No such address here", "RFC 5321 3.3")                    \
@@ -97,6 +100,7 @@ struct str reply_wire(enum reply r, struct str arg, char room[REPLY_MAX]);
 
 /* The answer to EHLO: the host name, then one line an extension (RFC 5321 section 4.1.1.1).
  * message_bytes 0 is announced as "SIZE 0": no fixed maximum (RFC 1870 section 4). */
-struct str reply_ehlo(struct str hostname, uint64_t message_bytes, char room[REPLY_MAX]);
+struct str reply_ehlo(struct str hostname, uint64_t message_bytes, bool starttls,
+                      char room[REPLY_MAX]);
 
 #endif

@@ -51,9 +51,9 @@ void smtp_reply(struct smtp_session *s, enum reply r)
     smtp_push(s, SMTP_EV_REPLY);
     struct smtp_event *event = &s->queue[s->queue_n - 1];
     event->reply = r;
-    event->bytes = r == REPLY_EHLO_OK
-                       ? reply_ehlo(s->config->hostname, s->config->message_bytes, s->wire)
-                       : reply_wire(r, s->config->hostname, s->wire);
+    event->bytes = r == REPLY_EHLO_OK ? reply_ehlo(s->config->hostname, s->config->message_bytes,
+                                                   s->config->starttls && !s->tls, s->wire)
+                                      : reply_wire(r, s->config->hostname, s->wire);
     if (reply_code(r) == 421 || r == REPLY_QUIT_OK)
         smtp_push(s, SMTP_EV_CLOSE);
 }
@@ -228,6 +228,8 @@ bool smtp_session_next(struct smtp_session *s, struct smtp_event *ret)
             return true;
         }
         s->queue_at = s->queue_n = 0;
+        if (s->state == SMTP_TLS)
+            s->in = (struct str){0};
         if (s->asked)
             smtp_command_mail_answer(s);
         else if (s->state == SMTP_WAIT || s->state == SMTP_CLOSED || s->in.n == 0)
@@ -253,6 +255,8 @@ enum smtp_phase smtp_session_phase(const struct smtp_session *s)
         return SMTP_PHASE_DATA;
     case SMTP_WAIT:
         return SMTP_PHASE_WAIT;
+    case SMTP_TLS:
+        return SMTP_PHASE_TLS;
     case SMTP_CLOSED:
         return SMTP_PHASE_CLOSED;
     case SMTP_START:
@@ -302,7 +306,9 @@ void smtp_session_envelope(const struct smtp_session *s,
         list[i] = recipient_out(s, &s->recipients[i]);
     *ret = (struct spool_envelope){
         .helo = str_of(s->helo, s->helo_n),
-        .protocol = s->esmtp ? STR("ESMTP") : STR("SMTP"),
+        .protocol = !s->esmtp ? STR("SMTP")
+                    : s->tls  ? STR("ESMTPS")
+                              : STR("ESMTP"),
         .mail_from = str_of(s->mail_from, s->mail_from_n),
         .recipients = list,
         .recipients_n = s->recipients_n,
@@ -329,6 +335,13 @@ void smtp_session_done(struct smtp_session *s, int result, struct str id)
         smtp_reply(s, result == -ENOSPC ? REPLY_SPOOL_FULL : REPLY_SPOOL_FAILED);
     }
     s->queue[0].after_data = true;
+}
+
+void smtp_session_secured(struct smtp_session *s)
+{
+    REQUIRE(!s->tls && (s->state == SMTP_TLS || s->state == SMTP_START) && s->in.n == 0);
+    s->state = SMTP_START;
+    s->tls = true;
 }
 
 void smtp_session_end(struct smtp_session *s, enum reply why)

@@ -9,7 +9,7 @@
  *   keep(smtp_session_rest(s));     what the session did not take: it waits for smtp_session_done
  *
  * The same bytes give the same replies and messages however they are cut. RFC 5321, 2920, 1870,
- * 6152, 2034. */
+ * 6152, 2034, 3207. */
 #ifndef RECEIVER_SESSION_H
 #define RECEIVER_SESSION_H
 
@@ -29,17 +29,21 @@ struct smtp_config {
     uint32_t recipients;         /* 1 ... SPOOL_RECIPIENTS_MAX */
     uint32_t bad_commands;       /* 0 = no limit */
     uint32_t unknown_recipients; /* 0 = no limit */
+    bool starttls;               /* offered until it was used */
+    bool tls_require;            /* no sender is accepted without TLS */
     struct arena *scratch;       /* reset by each use */
 };
 
 enum smtp_event_kind {
-    SMTP_EV_REPLY, /* send wire */
-    SMTP_EV_MAIL,  /* a sender will be accepted, unless smtp_session_refuse_mail is called now */
-    SMTP_EV_DATA,  /* content begins: a new, empty body */
-    SMTP_EV_BODY,  /* add bytes to the body; they are a part of what was fed */
-    SMTP_EV_DROP,  /* forget the body: the message will be refused at its end */
-    SMTP_EV_END,   /* the message is whole: make it durable, then call smtp_session_done */
-    SMTP_EV_CLOSE, /* close the connection once replies are sent; no event follows */
+    SMTP_EV_REPLY,    /* send wire */
+    SMTP_EV_MAIL,     /* a sender will be accepted, unless smtp_session_refuse_mail is called now */
+    SMTP_EV_DATA,     /* content begins: a new, empty body */
+    SMTP_EV_BODY,     /* add bytes to the body; they are a part of what was fed */
+    SMTP_EV_DROP,     /* forget the body: the message will be refused at its end */
+    SMTP_EV_END,      /* the message is whole: make it durable, then call smtp_session_done */
+    SMTP_EV_STARTTLS, /* the handshake begins behind the reply before it: see smtp_session_secured
+                       */
+    SMTP_EV_CLOSE,    /* close the connection once replies are sent; no event follows */
 };
 
 struct smtp_event {
@@ -53,6 +57,7 @@ enum smtp_phase {
     SMTP_PHASE_COMMAND, /* between commands */
     SMTP_PHASE_DATA,    /* inside a message's content */
     SMTP_PHASE_WAIT,    /* SMTP_EV_END was given, smtp_session_done not yet called */
+    SMTP_PHASE_TLS,     /* SMTP_EV_STARTTLS was given, smtp_session_secured not yet called */
     SMTP_PHASE_CLOSED,
 };
 
@@ -81,6 +86,12 @@ void smtp_session_envelope(const struct smtp_session *s,
                            struct spool_envelope *ret);
 /* Content went on behind keep_bytes. */
 bool smtp_session_truncated(const struct smtp_session *s);
+
+/* The handshake is done: what is fed from now on came encrypted. Either behind SMTP_EV_STARTTLS,
+ * and all that the client said before is forgotten (RFC 3207 section 4.2), or before anything was
+ * fed (implicit TLS). What is fed between SMTP_EV_STARTTLS and this call is thrown away: it came in
+ * clear, perhaps from somebody else. */
+void smtp_session_secured(struct smtp_session *s);
 
 /* result: of spool_append or its done(). 0: "250 2.0.0 <id>". */
 void smtp_session_done(struct smtp_session *s, int result, struct str id);

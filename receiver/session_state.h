@@ -14,6 +14,7 @@ enum smtp_state {
     SMTP_RCPT,
     SMTP_DATA,
     SMTP_WAIT,
+    SMTP_TLS, /* the handshake; no input counts */
     SMTP_CLOSED,
 };
 
@@ -48,6 +49,7 @@ struct smtp_session {
 
     enum smtp_state state;
     bool esmtp;
+    bool tls;
     bool asked;        /* SMTP_EV_MAIL was given, the reply not */
     bool rcpt_refused; /* in this transaction */
     enum reply mail_answer;

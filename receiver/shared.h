@@ -6,16 +6,23 @@
 #include "receiver/peers.h"
 #include "receiver/receiver.h"
 
+#include <pthread.h>
+
 /* Not kept in config.counters: those may outlive a killed receiver, and then say too much. */
 struct receiver_shared {
     struct receiver_config config;
     struct peers *peers;
+    pthread_mutex_t tls_lock;
+    struct tls_context *tls; /* NULL: no TLS; new connections take it by receiver_tls_ref */
     _Atomic uint64_t connections;
     _Atomic uint64_t body_bytes;
 };
 
 #define RECEIVER_COUNT(shared, name, n) \
     atomic_fetch_add_explicit(&(shared)->config.counters->name, (uint64_t)(n), memory_order_relaxed)
+
+/* A reference of the caller's own. Any thread. */
+struct tls_context *receiver_tls_ref(struct receiver_shared *s);
 
 static inline void receiver_body_charge(struct receiver_shared *s, uint64_t n)
 {

@@ -147,7 +147,8 @@ int stream_write(struct stream *s, struct str bytes)
 {
     if (bytes.n > 0 && !s->is_sending) {
         /* libuv takes no pointer to const, and does not write to it. */
-        uv_buf_t one = uv_buf_init((char *)(uintptr_t)bytes.p, (unsigned)bytes.n);
+        uv_buf_t one = uv_buf_init(NULL, (unsigned)bytes.n);
+        memcpy(&one.base, &bytes.p, sizeof(one.base));
         int n = uv_try_write((uv_stream_t *)&s->tcp, &one, 1);
         if (n < 0 && n != UV_EAGAIN)
             return n;

@@ -3,11 +3,14 @@
  *   receiver_sink DIRECTORY PORT [name=number ...]
  *
  * Listens on 127.0.0.1 and [::1], takes mail for dom.example (any) and rp.example (verp). Names:
- * threads, and the fields of struct receiver_limits (times in milliseconds), spool_bytes, grace.
- * Prints "ready" once it listens. SIGTERM stops it; then its counters are printed, name=value, one
- * a line. */
+ * threads, and the fields of struct receiver_limits (times in milliseconds), spool_bytes, grace,
+ * tls_require, implicit (a port on 127.0.0.1). certificate=FILE key=FILE, up to four times:
+ * STARTTLS is offered. SIGHUP reads those files anew and prints "reloaded" or what is wrong. Prints
+ * "ready" once it listens. SIGTERM stops it; then its counters are printed, name=value, one a line.
+ */
 #include "base/require.h"
 #include "receiver/receiver.h"
+#include "receiver/tls.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,12 +37,25 @@ struct options {
     unsigned threads;
     uint64_t spool_bytes;
     int64_t grace;
+    bool tls_require;
+    uint16_t implicit;
+    struct tls_pair pairs[4];
+    size_t certificates_n, keys_n;
 };
 
 static int option_read(struct options *o, struct str text)
 {
     struct str name = str_cut(&text, '=');
     uint64_t value;
+    /* An argument of main ends in NUL. */
+    if (str_eq(name, STR("certificate")) && o->certificates_n < 4) {
+        o->pairs[o->certificates_n++].certificate = text.p;
+        return 0;
+    }
+    if (str_eq(name, STR("key")) && o->keys_n < 4) {
+        o->pairs[o->keys_n++].key = text.p;
+        return 0;
+    }
     if (!str_to_u64(text, &value) || value > INT64_MAX / 1000)
         return -EINVAL;
 #define X(field, scale)                                                   \
@@ -53,6 +69,10 @@ static int option_read(struct options *o, struct str text)
         o->threads = (unsigned)value;
     else if (str_eq(name, STR("spool_bytes")))
         o->spool_bytes = value;
+    else if (str_eq(name, STR("tls_require")))
+        o->tls_require = value != 0;
+    else if (str_eq(name, STR("implicit")))
+        o->implicit = (uint16_t)value;
     else if (str_eq(name, STR("grace")))
         o->grace = (int64_t)value * 1000;
     else
@@ -90,6 +110,7 @@ int main(int argc, char **argv)
     int bad = argc < 3 || !str_to_u32(str_c(argv[2]), &port) || port == 0 || port > 65535;
     for (int i = 3; i < argc && !bad; i++)
         bad = option_read(&o, str_c(argv[i])) < 0;
+    bad |= o.certificates_n != o.keys_n;
     if (bad) {
         fprintf(stderr, "usage: %s DIRECTORY PORT [name=number ...]\n", argv[0]);
         return 2;
@@ -98,6 +119,7 @@ int main(int argc, char **argv)
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
     sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGHUP);
     sigprocmask(SIG_BLOCK, &stop, NULL);
     signal(SIGPIPE, SIG_IGN);
 
@@ -105,14 +127,23 @@ int main(int argc, char **argv)
     struct spool *spool = NULL;
     struct receiver *receiver = NULL;
     const struct spool_config spool_config = {.directory = argv[1], .max_bytes = o.spool_bytes};
-    const struct receiver_listen listen[] = {{"127.0.0.1", (uint16_t)port},
-                                             {"::1", (uint16_t)port}};
-    int rc = spool_open(&spool_config, &spool, &e);
+    enum receiver_tls starttls = o.certificates_n ? RECEIVER_TLS_STARTTLS : RECEIVER_TLS_NONE;
+    const struct receiver_listen listen[] = {
+        {"127.0.0.1", (uint16_t)port, starttls},
+        {"::1", (uint16_t)port, starttls},
+        {"127.0.0.1", o.implicit, RECEIVER_TLS_IMPLICIT},
+    };
+    struct tls_context *tls = NULL;
+    int rc = o.certificates_n ? tls_context_new(o.pairs, o.certificates_n, &tls, &e) : 0;
+    if (rc == 0)
+        rc = spool_open(&spool_config, &spool, &e);
     if (rc == 0) {
         const struct receiver_config config = {
             .hostname = "mx.example",
             .listen = listen,
-            .listen_n = 2,
+            .listen_n = o.implicit ? 3 : 2,
+            .tls = tls,
+            .tls_require = o.tls_require,
             .threads = o.threads,
             .domains = &domains,
             .limits = o.limits,
@@ -123,14 +154,27 @@ int main(int argc, char **argv)
     }
     if (rc < 0) {
         fprintf(stderr, "%s\n", e.text);
+        tls_context_unref(tls);
         spool_free(spool);
         return 1;
     }
     printf("ready\n");
     fflush(stdout);
+    tls_context_unref(tls);
     int signal_number;
-    rc = sigwait(&stop, &signal_number);
-    REQUIRE(rc == 0);
+    for (;;) {
+        rc = sigwait(&stop, &signal_number);
+        REQUIRE(rc == 0);
+        if (signal_number != SIGHUP)
+            break;
+        rc = tls_context_new(o.pairs, o.certificates_n, &tls, &e);
+        if (rc == 0) {
+            receiver_use_tls(receiver, tls);
+            tls_context_unref(tls);
+        }
+        printf("%s\n", rc == 0 ? "reloaded" : e.text);
+        fflush(stdout);
+    }
     receiver_stop(receiver, o.grace);
     receiver_join(receiver);
     receiver_free(receiver);

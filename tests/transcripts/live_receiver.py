@@ -37,7 +37,8 @@ class Receiver:
         self.folder = tempfile.mkdtemp()
         self.port = free_port()
         self.counters = {}
-        words = [f"{name}={value}" for name, value in options.items()]
+        words = [f"{name}={each}" for name, value in options.items()
+                 for each in (value if isinstance(value, list) else [value])]
         self.process = subprocess.Popen(
             [PROGRAM, os.path.join(self.folder, "spool"), str(self.port)] + words,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

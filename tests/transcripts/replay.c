@@ -7,6 +7,11 @@
  *   S: reply              the next reply line begins so (S*300: 300 times)
  *   @limit NAME NUMBER    message_bytes, keep_bytes, recipients, bad_commands,
  *                         unknown_recipients; before the first C
+ *   T:                    the TLS handshake that STARTTLS asked for is done here
+ *   @starttls             it is offered
+ *   @implicit-tls         TLS from the first byte on
+ *   @tls-require          no mail without TLS
+ *   @protocol WORD        of the last message: SMTP, ESMTP, ESMTPS
  *   @store NUMBER...      what storing says, message by message (-28 is -ENOSPC); then 0
  *   @refuse-mail          each MAIL is refused: no room
  *   @stored NUMBER        that many messages were given to be stored; must stand in each file
@@ -41,9 +46,10 @@ struct transcript {
     size_t steps_n;
     int64_t stores[STORES_MAX];
     size_t stores_n;
-    bool refuse_mail, truncated, closed;
+    bool refuse_mail, truncated, closed, implicit;
+    size_t secured_at;    /* in client; SIZE_MAX: never */
     int64_t stored, size; /* -1: not said */
-    struct str from, to, body;
+    struct str from, to, body, protocol;
     struct buf body_bytes;
 };
 
@@ -53,7 +59,8 @@ struct outcome {
     struct buf envelope; /* from, then recipients, each with a space behind it */
     int64_t stored;
     uint64_t size;
-    bool truncated, closed;
+    bool truncated, closed, secured;
+    char protocol[16];
 };
 
 static const struct returnpath_domain domain_list[] = {
@@ -165,6 +172,14 @@ static void read_directive(struct transcript *t, struct str line)
         t->body = STR("given");
     } else if (str_eq(name, STR("@truncated"))) {
         t->truncated = true;
+    } else if (str_eq(name, STR("@starttls"))) {
+        t->config.starttls = true;
+    } else if (str_eq(name, STR("@implicit-tls"))) {
+        t->implicit = true;
+    } else if (str_eq(name, STR("@tls-require"))) {
+        t->config.tls_require = true;
+    } else if (str_eq(name, STR("@protocol"))) {
+        t->protocol = rest;
     } else if (str_eq(name, STR("@closed"))) {
         t->closed = true;
     } else {
@@ -182,6 +197,8 @@ static void read_transcript(struct transcript *t, struct str text)
             read_directive(t, line);
         else if (line.p[0] == 'C' || line.p[0] == 'S')
             read_line(t, line.p[0], line);
+        else if (str_eq(line, STR("T:")) && t->secured_at == SIZE_MAX)
+            t->secured_at = t->client.n;
         else
             die("unknown line", line);
     }
@@ -215,6 +232,7 @@ static void store(const struct transcript *t, struct smtp_session *s, struct out
     REQUIRE(buf_fmt(&o->envelope, "%.*s ", STR_ARG(e.mail_from)) == 0);
     for (size_t i = 0; i < e.recipients_n; i++)
         REQUIRE(buf_fmt(&o->envelope, "%.*s ", STR_ARG(list[i].address)) == 0);
+    snprintf(o->protocol, sizeof(o->protocol), "%.*s", STR_ARG(e.protocol));
     buf_clear(&o->last);
     REQUIRE(buf_add(&o->last, buf_str(&o->body)) == 0);
     o->size = e.size;
@@ -249,6 +267,8 @@ static void play(const struct transcript *t, struct smtp_session *s, struct str 
         case SMTP_EV_END:
             store(t, s, o);
             break;
+        case SMTP_EV_STARTTLS:
+            break; /* until T: comes, the session throws away what it is fed */
         case SMTP_EV_CLOSE:
             o->closed = true;
             break;
@@ -256,6 +276,28 @@ static void play(const struct transcript *t, struct smtp_session *s, struct str 
     }
     struct str rest = smtp_session_rest(s);
     REQUIRE(rest.n == 0 || o->closed);
+}
+
+/* Plays these bytes of the client, and the end of the handshake where it stands among them. */
+static void play_range(const struct transcript *t, struct smtp_session *s, size_t from, size_t to,
+                       struct outcome *o)
+{
+    struct str bytes = buf_str(&t->client);
+    if (!o->secured && t->secured_at >= from && t->secured_at < to) {
+        play(t, s, str_sub(bytes, from, t->secured_at), o);
+        if (smtp_session_phase(s) != SMTP_PHASE_TLS)
+            die("T: without STARTTLS", STR(""));
+        smtp_session_secured(s);
+        o->secured = true;
+        from = t->secured_at;
+    }
+    /* A copy of its own lets ASan see a session that keeps a pointer to what was fed. */
+    char *copy = malloc(to - from + 1);
+    REQUIRE(copy);
+    if (to > from)
+        memcpy(copy, bytes.p + from, to - from);
+    play(t, s, str_of(copy, to - from), o);
+    free(copy);
 }
 
 /* Each expected line is the front of the reply line in its place. */
@@ -290,6 +332,8 @@ static void compare(const struct transcript *t, const struct outcome *o, const c
         die(how, STR("truncated or not"));
     if (t->body.n > 0 && !str_eq(buf_str(&t->body_bytes), buf_str(&o->last)))
         die(how, buf_str(&o->last));
+    if (t->protocol.n > 0 && !str_eq(t->protocol, str_c(o->protocol)))
+        die(how, str_c(o->protocol));
     struct str to = buf_str(&o->envelope), from = str_cut(&to, ' ');
     if (t->from.n > 0 && !str_eq(t->from, from.n > 0 ? from : STR("<>")))
         die(how, from);
@@ -302,6 +346,8 @@ static struct smtp_session *session_start(const struct transcript *t, struct out
     outcome_init(o);
     struct smtp_session *s = smtp_session_new(&t->config);
     REQUIRE(s);
+    if (t->implicit)
+        smtp_session_secured(s);
     play(t, s, (struct str){0}, o);
     return s;
 }
@@ -313,7 +359,7 @@ static void play_lines(const struct transcript *t)
     for (size_t i = 0; i < t->steps_n; i++) {
         const struct step *step = &t->steps[i];
         if (step->is_client)
-            play(t, s, str_sub(buf_str(&t->client), step->from, step->to), &o);
+            play_range(t, s, step->from, step->to, &o);
         else if (i + 1 == t->steps_n || t->steps[i + 1].is_client)
             compare_replies(&t->expected, step->to, &o.replies, "line by line");
     }
@@ -326,14 +372,8 @@ static void play_bytes(const struct transcript *t)
 {
     struct outcome o;
     struct smtp_session *s = session_start(t, &o);
-    for (size_t i = 0; i < t->client.n; i++) {
-        /* A copy of its own lets ASan see a session that keeps a pointer to what was fed. */
-        char *one = malloc(1);
-        REQUIRE(one);
-        *one = t->client.p[i];
-        play(t, s, str_of(one, 1), &o);
-        free(one);
-    }
+    for (size_t i = 0; i < t->client.n; i++)
+        play_range(t, s, i, i + 1, &o);
     compare(t, &o, "byte by byte");
     smtp_session_free(s);
     outcome_free(&o);
@@ -343,8 +383,8 @@ static void play_cut(const struct transcript *t, size_t at)
 {
     struct outcome o;
     struct smtp_session *s = session_start(t, &o);
-    play(t, s, str_sub(buf_str(&t->client), 0, at), &o);
-    play(t, s, str_from(buf_str(&t->client), at), &o);
+    play_range(t, s, 0, at, &o);
+    play_range(t, s, at, t->client.n, &o);
     char how[64];
     snprintf(how, sizeof(how), "cut at byte %zu", at);
     compare(t, &o, how);
@@ -374,6 +414,7 @@ int main(int argc, char **argv)
         .scratch = &scratch,
     };
     t.stored = t.size = -1;
+    t.secured_at = SIZE_MAX;
     buf_init(&t.client, BYTES_MAX);
     buf_init(&t.expected, BYTES_MAX);
     buf_init(&t.body_bytes, BYTES_MAX);

@@ -63,12 +63,32 @@ static void play(struct smtp_session *s, struct str bytes, struct trace *t)
             break;
         case SMTP_EV_MAIL:
             break;
+        case SMTP_EV_STARTTLS:
+            REQUIRE(!t->closed && smtp_session_phase(s) == SMTP_PHASE_TLS);
+            break;
         case SMTP_EV_CLOSE:
             t->closed = true;
             break;
         }
     }
     REQUIRE(smtp_session_rest(s).n == 0 || t->closed);
+}
+
+/* A handshake that was asked for in the first half ends before the second. */
+static void play_halves(const struct smtp_config *config, struct str in, size_t step,
+                        struct trace *t)
+{
+    struct smtp_session *s = smtp_session_new(config);
+    REQUIRE(s);
+    play(s, (struct str){0}, t);
+    for (int i = 0; i < 2; i++) {
+        struct str half = i == 0 ? str_sub(in, 0, in.n / 2) : str_from(in, in.n / 2);
+        for (size_t at = 0; at < half.n; at += step)
+            play(s, str_sub(half, at, at + step), t);
+        if (smtp_session_phase(s) == SMTP_PHASE_TLS)
+            smtp_session_secured(s);
+    }
+    smtp_session_free(s);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -82,6 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .message_bytes = 1000,
         .keep_bytes = KEEP,
         .recipients = 3,
+        .starttls = data[0] & 4,
+        .tls_require = data[0] & 8,
         .bad_commands = data[0] & 1 ? 0 : 5,
         .unknown_recipients = data[0] & 2 ? 0 : 3,
         .scratch = &scratch,
@@ -93,15 +115,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&cut.events, 64 * MAX);
     buf_init(&whole.body, MAX);
     buf_init(&cut.body, MAX);
-    struct smtp_session *s = smtp_session_new(&config);
-    REQUIRE(s);
-    play(s, in, &whole);
-    smtp_session_free(s);
-    s = smtp_session_new(&config);
-    REQUIRE(s);
-    for (size_t at = 0; at < in.n || at == 0; at += step)
-        play(s, str_sub(in, at, at + step), &cut);
-    smtp_session_free(s);
+    play_halves(&config, in, in.n, &whole);
+    play_halves(&config, in, step, &cut);
     REQUIRE(str_eq(buf_str(&whole.events), buf_str(&cut.events)));
     buf_free(&whole.events);
     buf_free(&cut.events);

@@ -154,11 +154,8 @@ static void test_mistakes(void **state)
         {LEAST "processor: {rules: [no/such.rules]}\n",
          "c.yaml:3:21: processor.rules[]: \"no/such.rules\": expected a file that can be read: No "
          "such file or directory\n"},
-        {LEAST "tls: {certificates: [{certificate: a.pem, key: /dev/null}]}\n",
-         "c.yaml:3:36: tls.certificates[].certificate: \"a.pem\": expected a file that can be "
-         "read: "
-         "No such file or directory\n"
-         "c.yaml:3:48: tls.certificates[].key: \"/dev/null\": expected a regular file\n"},
+        {LEAST "tls: {certificates: [{certificate: '', key: a.key}]}\n",
+         "c.yaml:3:36: tls.certificates[].certificate: \"\": expected a path\n"},
         {"domains: [{name: b.example.com}]\nspool: {directory: /dev/null}\n",
          "c.yaml:2:20: spool.directory: \"/dev/null\": expected a directory\n"},
         {LEAST "database: {conninfo: ''}\n",
@@ -328,18 +325,58 @@ static void test_later_keys_warn(void **state)
     struct config *c = NULL;
     place_make(&p);
     assert_int_equal(load(&p,
-                          STR(LEAST "tls: {require: true}\n"
+                          STR(LEAST "tls: {require: false}\n"
                                     "limits: {messages_per_minute: 5, unknown_recipients: 20}\n"
-                                    "receiver: {user: bouncemx}\n"
-                                    "listen: [{address: '::1', tls: starttls}]\n"),
+                                    "receiver: {user: someone}\n"),
                           &c),
                      0);
     assert_string_equal(p.said,
-                        "c.yaml:3:16: warning: tls.require: has no effect in this version\n"
-                        "c.yaml:6:32: warning: listen[].tls: has no effect in this version\n");
+                        "c.yaml:5:18: warning: receiver.user: has no effect in this version\n");
     assert_int_equal(p.mistakes, 0);
     config_free(c);
     place_remove(&p);
+}
+
+/* What TLS needs; the files themselves are for the receiver to read. */
+static void test_tls(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str text;
+        const char *said;
+        unsigned mistakes;
+    } t[] = {
+        {STR_INIT(LEAST
+                  "listen: [{address: '::1', tls: starttls}, {address: '::2', tls: starttls}]\n"),
+         "c.yaml:3:10: warning: listen[].tls: tls.certificates is empty: STARTTLS is not offered\n",
+         0},
+        {STR_INIT(LEAST "listen: [{address: '::1', tls: implicit}]\n"),
+         "c.yaml:3:10: listen[].tls: \"implicit\": tls.certificates is empty; implicit TLS needs "
+         "one\n",
+         1},
+        {STR_INIT(LEAST "listen: [{address: '::1', tls: starttls}]\ntls: {require: true}\n"),
+         "c.yaml:3:10: listen[].tls: \"starttls\": tls.certificates is empty; tls.require needs "
+         "one\n",
+         1},
+        {STR_INIT(LEAST "listen: [{address: '::1', tls: starttls}, {address: '::2'}]\n"
+                        "tls: {require: true, certificates: [{certificate: a, key: b}]}\n"),
+         "c.yaml:3:43: listen[].tls: \"none\": expected starttls or implicit, since tls.require is "
+         "true\n",
+         1},
+        {STR_INIT(LEAST "listen: [{address: '::1', tls: implicit}]\n"
+                        "tls: {require: true, certificates: [{certificate: a, key: b}]}\n"),
+         "", 0},
+    };
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        struct place p;
+        struct config *c = NULL;
+        place_make(&p);
+        assert_int_equal(load(&p, t[i].text, &c), t[i].mistakes ? -EINVAL : 0);
+        assert_string_equal(p.said, t[i].said);
+        assert_int_equal(p.mistakes, t[i].mistakes);
+        config_free(c);
+        place_remove(&p);
+    }
 }
 
 /* A secret does not come back in a message; control bytes do not reach the terminal. */
@@ -439,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_file_too_large),
         cmocka_unit_test(test_defaults_and_values),
         cmocka_unit_test(test_later_keys_warn),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_messages_are_safe),
         cmocka_unit_test(test_conf_is_in_step),
         cmocka_unit_test(test_every_default_is_read),

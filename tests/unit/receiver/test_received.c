@@ -44,6 +44,14 @@ static void test_received(void **state)
                "\tby mx.example with ESMTP id 01020304-0506-0708-090a-0b0c0d0e0000\r\n"
                "\tfor <b+u=x.example@rp.example>;\r\n"
                "\tSat, 31 Jan 2026 08:09:10 +0000\r\n");
+    e.protocol = STR("ESMTPS");
+    e.tls = STR("TLSv1.3 TLS_AES_256_GCM_SHA384");
+    expect(&e, "Received: from client.example ([192.0.2.1])\r\n"
+               "\tby mx.example with ESMTPS id 01020304-0506-0708-090a-0b0c0d0e0000\r\n"
+               "\tfor <b+u=x.example@rp.example>\r\n"
+               "\ttls TLS_AES_256_GCM_SHA384;\r\n"
+               "\tSat, 31 Jan 2026 08:09:10 +0000\r\n");
+    e = envelope();
     e.recipients_n = 2;
     e.client_address = STR("2001:db8::1");
     e.helo = STR("a)b(c\"<\\>;@\xff[::1]");

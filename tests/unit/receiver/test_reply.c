@@ -66,9 +66,12 @@ static void test_ehlo(void **state)
 {
     (void)state;
     char room[REPLY_MAX];
-    assert_true(str_eq(reply_ehlo(STR("mx.example"), 10485760, room),
+    assert_true(str_eq(reply_ehlo(STR("mx.example"), 10485760, false, room),
                        STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n"
                            "250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n")));
+    assert_true(str_eq(reply_ehlo(STR("mx.example"), 0, true, room),
+                       STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n"
+                           "250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n")));
     assert_int_equal(reply_code(REPLY_EHLO_OK), 250);
 }
 
