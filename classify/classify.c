@@ -130,13 +130,13 @@ static void look_at(struct weighing *w, struct str text)
 {
     normal_make(&w->c->normal, text);
     w->scanned = rules_scan(w->c->rules, normal_text(&w->c->normal));
-    status_find(normal_text(&w->c->normal), &w->found);
+    status_look(normal_text(&w->c->normal), &w->found);
     w->inner = (struct status){0};
     if (w->found.inner.n > 0)
         status_parse(w->found.inner, &w->inner);
 }
 
-/* Strings that status_find took from the normal text back into the caller's. */
+/* Strings that status_look took from the normal text back into the caller's. */
 static struct str original_of(const struct normal *norm, struct str part)
 {
     if (part.n == 0)

@@ -59,7 +59,7 @@ struct verdict classify_reply(struct classifier *c, struct str text, struct str 
 {
     text = str_trim(text);
     struct status_found found;
-    status_find(str_sub(text, 0, NORMAL_BYTES), &found);
+    status_look(str_sub(text, 0, NORMAL_BYTES), &found);
     *ret = (struct report_recipient){
         .final_recipient = recipient_in(str_sub(text, 0, NORMAL_BYTES)),
         .status = found.status,

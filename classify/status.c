@@ -90,7 +90,7 @@ static bool status_behind(struct str text, size_t i, struct str *ret)
     return false;
 }
 
-void status_find(struct str text, struct status_found *ret)
+void status_look(struct str text, struct status_found *ret)
 {
     struct str anywhere = {NULL, 0}, first = {NULL, 0};
     *ret = (struct status_found){0};

@@ -22,7 +22,7 @@ struct status_found {
     uint16_t inner_reply;
     struct str last_transient; /* from the last 4yz reply to the end of the text */
 };
-void status_find(struct str text, struct status_found *ret);
+void status_look(struct str text, struct status_found *ret);
 
 struct status_meaning {
     const char *rule; /* "status-5.1.1", "reply-421"; the code begins behind the '-' */
