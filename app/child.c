@@ -14,8 +14,18 @@
 
 enum { ARGV_MAX = CHILD_ARGS_MAX + 4 };
 
-/* In the child, before exec. */
-_Noreturn static void become(const struct child *c, pid_t parent, int ready)
+/* In the child. */
+static void leave_parent(const struct child *c, pid_t parent)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, c->death_signal);
+    if (getppid() != parent) /* it died before we asked to be told */
+        _exit(1);
+}
+
+_Noreturn static void become(const struct child *c, int ready)
 {
     char number[16];
     const char *argv[ARGV_MAX] = {"bouncemx"};
@@ -29,12 +39,6 @@ _Noreturn static void become(const struct child *c, pid_t parent, int ready)
         fcntl(ready, F_SETFD, 0);
         unsetenv("NOTIFY_SOCKET"); /* systemd hears it from us */
     }
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    prctl(PR_SET_PDEATHSIG, c->death_signal);
-    if (getppid() != parent) /* it died before we asked to be told */
-        _exit(1);
     execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
     _exit(126);
 }
@@ -46,8 +50,12 @@ int child_start(struct child *c, int64_t now, struct err *e)
         return err_sys(e, -errno, "pipe for %s", c->name);
     pid_t parent = getpid();
     pid_t pid = fork();
-    if (pid == 0)
-        become(c, parent, ends[1]);
+    if (pid == 0) {
+        leave_parent(c, parent);
+        if (c->run)
+            exit(c->run(c->ctx));
+        become(c, ends[1]);
+    }
     int rc = pid < 0 ? -errno : 0;
     if (ends[1] >= 0)
         close(ends[1]);
@@ -64,7 +72,7 @@ int child_start(struct child *c, int64_t now, struct err *e)
 
 void child_ended(struct child *c, int64_t now)
 {
-    static const int64_t most = 5 * CLOCK_SECOND;
+    static const int64_t most = CLOCK_SECOND;
     if (c->ready >= 0)
         close(c->ready);
     c->ready = -1;

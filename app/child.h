@@ -13,8 +13,10 @@ enum { CHILD_ARGS_MAX = 12 };
 struct child {
     const char *name;                 /* "receive", "worker 1" */
     const char *args[CHILD_ARGS_MAX]; /* behind the program's name; NULL ends them */
-    int death_signal;                 /* what it gets when we die */
-    bool ready_pipe;                  /* give it --ready-fd */
+    int (*run)(void *ctx);            /* instead of args: the child stays a copy of us; exit code */
+    void *ctx;
+    int death_signal; /* what it gets when we die */
+    bool ready_pipe;  /* give it --ready-fd */
 
     pid_t pid;          /* 0: not running */
     int ready;          /* our end of its pipe; -1: none, or it told already */
@@ -24,10 +26,11 @@ struct child {
     unsigned failures;  /* ends in a row, each soon after its start */
 };
 
-/* Starts /proc/self/exe, so that all roles are of one version while a package is replaced. */
+/* Starts /proc/self/exe, so that all roles are of one version while a package is replaced; or a
+ * copy of this process, which must have no other threads. */
 int child_start(struct child *c, int64_t now, struct err *e);
 
-/* It ended: sets when to start it again (at once, then later and later up to 5 s; a life of 10 s
+/* It ended: sets when to start it again (at once, then later and later up to 1 s; a life of 10 s
  * makes up for all failures). */
 void child_ended(struct child *c, int64_t now);
 

@@ -299,7 +299,7 @@ struct config *command_config(const struct command_line *l, const char *role)
     static bool warn = true;
     struct config *c;
     if (access(path, F_OK) < 0 && errno == ENOENT) {
-        command_fail(l, 0, "%s: no such configuration file (looked there because of: %s)", path,
+        command_fail(l, 0, "%s: no such file; a configuration is looked for there because of: %s", path,
                      from);
         return NULL;
     }

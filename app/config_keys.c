@@ -88,7 +88,7 @@ const struct config_key config_keys[] = {
      .text = "How much of a message is kept: what a report says stands at its front."},
     {"spool.keep_processed", CONFIG_TIME, AT(spool.keep_processed), "24h", 0, 366 * DAY,
      .text = "How long processed segments stay, so that a database that went back in time (a\n"
-             "restore, a failover) is fed again."},
+             "restore, a failover) is fed again. 0: not at all."},
 
     {"database.conninfo", CONFIG_TEXT, AT(database.conninfo), "dbname=bouncemx", 1, 4096,
      .secret = true,

@@ -11,42 +11,65 @@
 
 enum { WORKERS_MAX = 64, STOP_GRACE = 10 * CLOCK_SECOND, LANES_EVERY = CLOCK_SECOND };
 
+/* What a worker is told by its parent. */
+struct share {
+    const struct processor *processor;
+    unsigned index;
+    char name[16];
+};
+
 struct processor {
     const struct config *config;
+    struct classifier *classifier;
     struct spool *spool;
+    int signals;
     struct child workers[WORKERS_MAX];
-    char names[WORKERS_MAX][16], shares[WORKERS_MAX][24];
+    struct share shares[WORKERS_MAX];
     unsigned workers_n;
     struct inflight *lanes[SPOOL_LANES_MAX];
     int64_t lanes_due;
 };
 
-/* Also tells early and clearly what every worker would stumble over. */
-static int prepare(struct processor *p, const char *config_path, struct err *e)
+/* In the worker's process. */
+static int run_worker(void *ctx)
+{
+    const struct share *s = ctx;
+    const struct processor *p = s->processor;
+    close(p->signals);
+    return worker_run(p->config, p->classifier, s->index, p->workers_n);
+}
+
+static int load_rules(struct processor *p, struct err *e)
+{
+    const struct config *c = p->config;
+    const char **paths = calloc(c->processor.rules_n + 1, sizeof(char *));
+    if (!paths)
+        return err_set(e, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < c->processor.rules_n; i++)
+        paths[i] = c->processor.rules[i].path;
+    int rc = classifier_load(paths, c->processor.rules_n, &p->classifier, e);
+    free(paths);
+    return rc;
+}
+
+static int prepare(struct processor *p, struct err *e)
 {
     const struct config *c = p->config;
     struct spool_config spool = {.directory = c->spool.directory,
                                  .max_bytes = c->spool.max_bytes,
                                  .segment_bytes = c->spool.segment_bytes};
     int rc = spool_open(&spool, &p->spool, e);
-    if (rc < 0)
-        return rc;
-    const char **paths = calloc(c->processor.rules_n + 1, sizeof(char *));
-    struct classifier *classifier = NULL;
-    if (!paths)
-        return err_set(e, -ENOMEM, "out of memory");
-    for (size_t i = 0; i < c->processor.rules_n; i++)
-        paths[i] = c->processor.rules[i].path;
-    rc = classifier_load(paths, c->processor.rules_n, &classifier, e);
-    classifier_free(classifier);
-    free(paths);
+    if (rc == 0)
+        rc = load_rules(p, e);
     p->workers_n = (unsigned)c->processor.workers;
     for (unsigned i = 0; i < p->workers_n; i++) {
-        snprintf(p->names[i], sizeof(p->names[i]), "worker %u", i);
-        snprintf(p->shares[i], sizeof(p->shares[i]), "%u/%u", i, p->workers_n);
+        struct share *s = &p->shares[i];
+        *s = (struct share){.processor = p, .index = i};
+        snprintf(s->name, sizeof(s->name), "worker %u", i);
         p->workers[i] = (struct child){
-            .name = p->names[i],
-            .args = {"process", "--config", config_path, "--worker", p->shares[i]},
+            .name = s->name,
+            .run = run_worker,
+            .ctx = s,
             /* Nothing is lost by it, and one that hangs over a message hears nothing else. */
             .death_signal = SIGKILL,
             .ready = -1};
@@ -188,38 +211,34 @@ static void run(struct processor *p, int signals)
 
 int process_run(const struct command_line *l)
 {
-    struct config *c = command_config(l, command_flag(l, "--worker") ? "worker" : "processor");
+    struct config *c = command_config(l, "processor");
     if (!c)
         return EXIT_NO;
-    if (command_flag(l, "--worker")) {
-        int code = worker_run(l, c);
-        config_free(c);
-        return code;
-    }
     struct processor *p = calloc(1, sizeof(*p));
     struct err e = {0};
-    int signals = -1;
     int rc = p ? 0 : err_set(&e, -ENOMEM, "out of memory");
     if (rc == 0) {
         p->config = c;
-        rc = prepare(p, c->file, &e);
+        rc = p->signals = service_signals(&e);
     }
-    if (rc == 0)
-        rc = signals = service_signals(&e);
+    if (rc >= 0)
+        rc = prepare(p, &e);
     if (rc >= 0) {
         log_info("started", KV("workers", (int)p->workers_n));
         service_ready(l);
-        run(p, signals);
+        run(p, p->signals);
         log_info("stopping");
-        stop(p, signals);
+        stop(p, p->signals);
     }
-    for (unsigned i = 0; p && i < SPOOL_LANES_MAX; i++)
-        inflight_free(p->lanes[i]);
-    if (p)
+    if (p) {
+        for (unsigned i = 0; i < SPOOL_LANES_MAX; i++)
+            inflight_free(p->lanes[i]);
         spool_free(p->spool);
+        classifier_free(p->classifier);
+        if (p->signals >= 0)
+            close(p->signals);
+    }
     free(p);
-    if (signals >= 0)
-        close(signals);
     config_free(c);
     return rc < 0 ? command_fail(l, EXIT_NO, "%s", e.text) : EXIT_GOOD;
 }

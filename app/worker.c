@@ -130,7 +130,7 @@ static int turn(struct worker *w, struct times *t, int64_t now, int64_t *ret_due
     return rc < 0 ? rc : did;
 }
 
-static int loop(struct worker *w, int signals)
+static void loop(struct worker *w, int signals)
 {
     struct times t = {0};
     struct err e = {0};
@@ -157,65 +157,34 @@ static int loop(struct worker *w, int signals)
         rc = lane_finish(w, &w->lanes[i], &e);
     /* What was not written stands in the journal. */
     log_info("stopped", KV("messages", w->messages), KV("set_aside", w->set_aside));
-    return 0;
 }
 
-static int load_rules(struct worker *w, struct err *e)
+int worker_run(const struct config *c, struct classifier *classifier, unsigned index,
+               unsigned count)
 {
-    const struct config *c = w->config;
-    const char **paths = calloc(c->processor.rules_n + 1, sizeof(char *));
-    if (!paths)
-        return err_set(e, -ENOMEM, "out of memory");
-    for (size_t i = 0; i < c->processor.rules_n; i++)
-        paths[i] = c->processor.rules[i].path;
-    int rc = classifier_load(paths, c->processor.rules_n, &w->reading.classifier, e);
-    free(paths);
-    return rc;
-}
-
-/* "I/N" */
-static bool parse_worker(const char *text, unsigned *ret_index, unsigned *ret_count)
-{
-    struct str rest = str_c(text);
-    struct str index = str_cut(&rest, '/');
-    uint32_t i, n;
-    if (!str_to_u32(index, &i) || !str_to_u32(rest, &n) || i >= n || n > SPOOL_LANES_MAX)
-        return false;
-    *ret_index = i;
-    *ret_count = n;
-    return true;
-}
-
-int worker_run(const struct command_line *l, const struct config *c)
-{
-    struct worker *w = calloc(1, sizeof(*w));
-    struct err e = {0};
-    int signals = -1;
-    if (!w)
-        return command_fail(l, EXIT_NO, "out of memory");
-    w->config = c;
-    w->reading.domains = &c->returnpath;
-    if (!parse_worker(command_value(l, "--worker"), &w->index, &w->count)) {
-        free(w);
-        return command_fail(l, EXIT_USAGE, "--worker: expected I/N");
-    }
+    struct log_config log = {(enum log_level)c->log.level, c->log.addresses == 1, "worker"};
     struct spool_config spool = {.directory = c->spool.directory,
                                  .max_bytes = c->spool.max_bytes,
                                  .segment_bytes = c->spool.segment_bytes};
-    int rc = signals = service_signals(&e);
-    if (rc >= 0)
-        rc = load_rules(w, &e);
-    if (rc >= 0)
-        rc = spool_open(&spool, &w->spool, &e);
+    struct worker *w = calloc(1, sizeof(*w));
+    struct err e = {0};
+    log_configure(&log);
+    if (!w) {
+        log_error("worker", KV("why", "out of memory"));
+        return EXIT_NO;
+    }
+    *w = (struct worker){
+        .config = c, .reading = {classifier, &c->returnpath}, .index = index, .count = count};
+    int signals = service_signals(&e);
+    int rc = signals < 0 ? signals : spool_open(&spool, &w->spool, &e);
     if (rc >= 0) {
         report_init();
-        rc = loop(w, signals);
+        loop(w, signals);
     }
     for (size_t i = 0; i < w->lanes_n; i++)
         lane_close(&w->lanes[i]);
     db_free(w->db);
     spool_free(w->spool);
-    classifier_free(w->reading.classifier);
     if (signals >= 0)
         close(signals);
     free(w);

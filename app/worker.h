@@ -49,7 +49,9 @@ int lane_turn(struct worker *w, struct lane *l, int64_t now, int64_t *ret_due, s
 int lane_finish(struct worker *w, struct lane *l, struct err *e);
 void lane_close(struct lane *l);
 
-/* The role behind `process --worker I/N`. */
-int worker_run(const struct command_line *l, const struct config *c);
+/* The whole life of worker number index of count, in a process of its own. The classifier comes
+ * from its parent: compiling the rules takes longer than all else at a start. Exit code. */
+int worker_run(const struct config *c, struct classifier *classifier, unsigned index,
+               unsigned count);
 
 #endif

@@ -7,10 +7,10 @@
 
 #include "base/arena.h"
 
-#define ATTRIBUTION_SOURCES(X)                                                            \
-    X(ATTRIBUTION_NONE, "none", "nothing names a recipient")                              \
-    X(ATTRIBUTION_VERP, "verp", "the envelope recipient names it")                        \
-    X(ATTRIBUTION_ORIGINAL, "original_recipient", "the report's Original-Recipient")      \
+#define ATTRIBUTION_SOURCES(X)                                                       \
+    X(ATTRIBUTION_NONE, "none", "nothing names a recipient")                         \
+    X(ATTRIBUTION_VERP, "verp", "the envelope recipient names it")                   \
+    X(ATTRIBUTION_ORIGINAL, "original_recipient", "the report's Original-Recipient") \
     X(ATTRIBUTION_FINAL, "final_recipient", "the report's Final-Recipient or its text")
 
 enum attribution_source {

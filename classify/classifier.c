@@ -1,5 +1,6 @@
 #include "classify/classifier.h"
 
+#include "classify/patterns.h"
 #include "classify/shipped.h"
 
 #include <dirent.h>
@@ -93,29 +94,18 @@ static int load_path(struct rule_set *set, const char *path, struct err *e)
     return S_ISDIR(st.st_mode) ? load_directory(set, path, e) : load_file(set, path, e);
 }
 
-/* All patterns of the rules and of the operators' marks, and whose they are. */
-static int compile_all(struct classifier *c, struct err *e)
+/* Two groups: the user's rules, and what is shipped, which was compiled when the program was. */
+static int compile_all(struct classifier *c, size_t user_n, struct err *e)
 {
-    size_t n = 0, marks = 0;
-    for (size_t i = 0; i < c->set.n; i++)
-        n += c->set.rules[i].patterns_n;
-    while (operator_mark(marks).name)
-        marks++;
-    struct rules_pattern *patterns = calloc(n + marks, sizeof(*patterns));
-    if (!patterns)
-        return err_set(e, -ENOMEM, "no memory for %zu patterns", n);
-    n = 0;
-    for (size_t i = 0; i < c->set.n; i++) {
-        const struct rule *rule = &c->set.rules[i];
-        for (size_t k = 0; k < rule->patterns_n; k++)
-            patterns[n++] = (struct rules_pattern){rule->patterns[k], (unsigned)i, rule->file,
-                                                   rule->pattern_lines[k]};
-    }
-    for (size_t i = 0; i < marks; i++)
-        patterns[n++] =
-            (struct rules_pattern){operator_mark(i).pattern, (unsigned)(c->set.n + i), "", 0};
-    int rc = rules_compile(patterns, n, c->set.n + marks, &c->rules, e);
-    free(patterns);
+    struct rules_group groups[2] = {{.saved = {NULL, 0}}, {.saved = shipped_database()}};
+    struct rules_pattern *user = patterns_of(&c->set, 0, user_n, false, &groups[0].n);
+    struct rules_pattern *shipped = patterns_of(&c->set, user_n, c->set.n, true, &groups[1].n);
+    groups[0].patterns = user;
+    groups[1].patterns = shipped;
+    int rc = user && shipped ? rules_make(groups, 2, c->set.n + patterns_marks(), &c->rules, e)
+                             : err_set(e, -ENOMEM, "no memory for the rules");
+    free(user);
+    free(shipped);
     return rc;
 }
 
@@ -126,7 +116,9 @@ static int list_rules(struct classifier *c, struct err *e)
         return err_set(e, -ENOMEM, "no memory for the rules");
     for (size_t i = 0; i < c->set.n; i++) {
         const struct rule *rule = &c->set.rules[i];
-        c->listed[i] = (struct classify_rule){
+        if (rule->replaced)
+            continue;
+        c->listed[c->listed_n++] = (struct classify_rule){
             .id = rule->id,
             .file = rule->file,
             .line = rule->line,
@@ -151,10 +143,11 @@ int classifier_load(const char *const *paths, size_t paths_n, struct classifier 
     int rc = 0;
     for (size_t i = 0; i < paths_n && rc == 0; i++)
         rc = load_path(&c->set, paths[i], e);
+    size_t user_n = c->set.n;
     if (rc == 0)
-        rc = rule_set_read(&c->set, "", str_of(shipped_rules, shipped_rules_n), e);
+        rc = rule_set_read(&c->set, "", shipped_rules(), e);
     if (rc == 0)
-        rc = compile_all(c, e);
+        rc = compile_all(c, user_n, e);
     if (rc == 0)
         rc = list_rules(c, e);
     if (rc < 0) {
@@ -177,5 +170,5 @@ void classifier_free(struct classifier *c)
 
 const struct classify_rule *classifier_rule(const struct classifier *c, size_t i)
 {
-    return i < c->set.n ? &c->listed[i] : NULL;
+    return i < c->listed_n ? &c->listed[i] : NULL;
 }

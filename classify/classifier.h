@@ -11,7 +11,8 @@ struct classifier {
     struct rule_set set;
     struct rules *rules;          /* owners: the rules of set, then the operator marks */
     struct classify_rule *listed; /* as classify.h shows them */
-    struct normal normal;         /* the text being looked at */
+    size_t listed_n;
+    struct normal normal; /* the text being looked at */
 };
 
 /* What is known of one recipient, however it was learned. */
@@ -21,8 +22,8 @@ struct evidence {
     struct str status_text;
     uint16_t reply;
     enum report_action action;
-    bool final;    /* given up: a temporary reply is the last word, too */
-    const char *mx_operator; /* by host names; NULL: look for it in the text */
+    bool final;                     /* given up: a temporary reply is the last word, too */
+    const char *mx_operator;        /* by host names; NULL: look for it in the text */
     const char *reporting_operator; /* of who wrote the report; the last resort */
 };
 

@@ -7,8 +7,8 @@
 struct weighing {
     struct classifier *c;
     const struct evidence *ev;
-    struct status_found found;
-    struct status inner;     /* of the innermost reply in the text; class 0: none */
+    struct codes_found found;
+    struct status inner; /* of the innermost reply in the text; class 0: none */
     const char *mx_operator;
     bool scanned;
 };
@@ -49,7 +49,7 @@ static const struct rule *find_rule(struct weighing *w, bool weak, bool expired,
     for (size_t i = 0; i < set->n; i++) {
         const struct rule *rule = &set->rules[i];
         size_t from = 0, to = 0;
-        if (rule->weak != weak || (rule->category == CATEGORY_EXPIRED) != expired)
+        if (rule->replaced || rule->weak != weak || (rule->category == CATEGORY_EXPIRED) != expired)
             continue;
         if (rule->patterns_n > 0 &&
             (!w->scanned || !rules_hit(w->c->rules, (unsigned)i, &from, &to)))
@@ -97,12 +97,12 @@ static struct str code_of(const char *rule)
 static bool by_status(const struct weighing *w, struct verdict *ret)
 {
     const struct evidence *ev = w->ev;
-    const struct status_meaning *m = status_lookup(w->inner);
+    const struct code_meaning *m = codes_status(w->inner);
     struct status s = w->inner;
     struct str words = w->found.inner;
     /* The innermost reply knows best; x.0.0 and the like say nothing, then the field may. */
     if (!m && ev->status.class != 0) {
-        m = status_lookup(ev->status);
+        m = codes_status(ev->status);
         s = ev->status;
         words = ev->status_text;
     }
@@ -117,7 +117,7 @@ static bool by_status(const struct weighing *w, struct verdict *ret)
 
 static bool by_reply(const struct weighing *w, struct verdict *ret)
 {
-    const struct status_meaning *m = reply_lookup(w->ev->reply);
+    const struct code_meaning *m = codes_reply(w->ev->reply);
     if (!m)
         return false;
     *ret = verdict_of(m->category, CONFIDENCE_LOW, m->rule, code_of(m->rule));
@@ -130,13 +130,13 @@ static void look_at(struct weighing *w, struct str text)
 {
     normal_make(&w->c->normal, text);
     w->scanned = rules_scan(w->c->rules, normal_text(&w->c->normal));
-    status_look(normal_text(&w->c->normal), &w->found);
+    codes_find(normal_text(&w->c->normal), &w->found);
     w->inner = (struct status){0};
     if (w->found.inner.n > 0)
-        status_parse(w->found.inner, &w->inner);
+        codes_parse(w->found.inner, &w->inner);
 }
 
-/* Strings that status_look took from the normal text back into the caller's. */
+/* Strings that codes_find took from the normal text back into the caller's. */
 static struct str original_of(const struct normal *norm, struct str part)
 {
     if (part.n == 0)
@@ -161,7 +161,7 @@ static const char *operator_by_words(const struct weighing *w)
 static struct str inner_reason(struct str text, struct str last_transient)
 {
     static const struct str markers[] = {
-        STR_INIT("last transfail:"), STR_INIT("last error:"), STR_INIT("last reason:"),
+        STR_INIT("last transfail:"),  STR_INIT("last error:"),        STR_INIT("last reason:"),
         STR_INIT("last smtp error:"), STR_INIT("most recent error:"), STR_INIT("last response:"),
     };
     for (size_t i = 0; i < sizeof(markers) / sizeof(markers[0]); i++) {
@@ -245,8 +245,8 @@ struct verdict classify_evidence(struct classifier *c, const struct evidence *ev
     const struct rule *gave_up = find_rule(&w, false, true, &from, &to);
     struct str reason = {NULL, 0};
     if (gave_up) {
-        reason = original_of(&c->normal, inner_reason(normal_text(&c->normal),
-                                                      w.found.last_transient));
+        reason =
+            original_of(&c->normal, inner_reason(normal_text(&c->normal), w.found.last_transient));
         v = verdict_of_rule(&w, gave_up, from, to);
     }
     if (!str_is_absent(reason) && reason.n < c->normal.original.n) {
@@ -255,6 +255,7 @@ struct verdict classify_evidence(struct classifier *c, const struct evidence *ev
         look_at(&inner, reason);
         if (weigh(&inner, &deeper) && deeper.category != CATEGORY_EXPIRED) {
             v = deeper;
+            temporary = temporary || inner.found.reply / 100 == 4 || inner.inner.class == 4;
             goto hard;
         }
         look_at(&w, ev->text);
@@ -265,9 +266,9 @@ hard:
     if (ev->action == REPORT_ACTION_DELAYED || (temporary && !ev->final))
         not_final(&v);
     else if (temporary && v.class == CLASS_HARD) {
-        /* Given up on a condition that the host called temporary. A name that did not resolve
-         * may resolve tomorrow; a mailbox that was not there is so with less certainty. */
-        if (v.category == CATEGORY_BAD_DOMAIN && gave_up)
+        /* Given up on a condition that was called temporary. A name that did not resolve may
+         * resolve tomorrow; a mailbox that was not there is so with less certainty. */
+        if (v.category == CATEGORY_BAD_DOMAIN || v.category == CATEGORY_HOST_NO_MAIL)
             not_final(&v);
         else if (v.confidence == CONFIDENCE_HIGH)
             v.confidence = CONFIDENCE_MEDIUM;
@@ -288,8 +289,8 @@ struct verdict classify_recipient(struct classifier *c, const struct report *r, 
     REQUIRE(i < r->recipients_n);
     const struct report_recipient *rcpt = &r->recipients[i];
     if (!is_bounce(r->kind)) {
-        struct verdict v = verdict_of(CATEGORY_UNDETERMINED, CONFIDENCE_LOW, "none",
-                                      (struct str){NULL, 0});
+        struct verdict v =
+            verdict_of(CATEGORY_UNDETERMINED, CONFIDENCE_LOW, "none", (struct str){NULL, 0});
         v.fingerprint = fingerprint(rcpt->diagnostic);
         return v;
     }
@@ -299,15 +300,14 @@ struct verdict classify_recipient(struct classifier *c, const struct report *r, 
         .reply = rcpt->reply_code,
         .action = rcpt->action,
         .mx_operator = operator_by_host(rcpt->remote_mta),
-        .reporting_operator =
-            rcpt->remote_mta.n == 0 ? operator_by_host(r->reporting_mta) : NULL,
+        .reporting_operator = rcpt->remote_mta.n == 0 ? operator_by_host(r->reporting_mta) : NULL,
     };
     if (ev.action == REPORT_ACTION_NONE && r->kind == REPORT_DELAYED)
         ev.action = REPORT_ACTION_DELAYED;
     if (ev.action == REPORT_ACTION_NONE && r->kind == REPORT_DELIVERED)
         ev.action = REPORT_ACTION_DELIVERED;
     ev.final = ev.action != REPORT_ACTION_DELAYED;
-    if (!status_parse(rcpt->status, &ev.status))
+    if (!codes_parse(rcpt->status, &ev.status))
         ev.status = (struct status){0};
     return classify_evidence(c, &ev);
 }

@@ -36,7 +36,7 @@ struct classify_rule {
     enum verdict_category category;
     const char *pattern; /* all of them, joined by " | "; "" for a rule of codes alone */
     const char *source;
-    const char *host; /* the MX that gave the examples; NULL: they need none */
+    const char *host;            /* the MX that gave the examples; NULL: they need none */
     const char *const *examples; /* each is a reply that this rule must win (classify_reply) */
     size_t examples_n;
 };

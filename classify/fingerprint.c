@@ -1,6 +1,6 @@
 #include "classify/fingerprint.h"
 
-#include "classify/status.h"
+#include "classify/codes.h"
 
 enum { FORM_BYTES = 2048 }; /* of the common form that count */
 
@@ -45,8 +45,8 @@ static bool is_ip(struct str word)
     }
     if (other > 0)
         return false;
-    return colons >= 2 || (dots == 3 && ascii_is_digit(word.p[0]) &&
-                           ascii_is_digit(word.p[word.n - 1]));
+    return colons >= 2 ||
+           (dots == 3 && ascii_is_digit(word.p[0]) && ascii_is_digit(word.p[word.n - 1]));
 }
 
 /* At least two labels, the last of two or more letters: "mx1.example", not "e.g" or "5.1.1". */
@@ -79,7 +79,7 @@ static void form_token(struct form *f, struct str word)
         form_word(f, STR("{address}"));
     else if (is_ip(word))
         form_word(f, STR("{ip}"));
-    else if (status_parse(word, &status) ||
+    else if (codes_parse(word, &status) ||
              (word.n == 3 && digits == 3 && (word.p[0] == '4' || word.p[0] == '5')))
         form_word(f, word);
     else if (is_host(word))
@@ -88,8 +88,8 @@ static void form_token(struct form *f, struct str word)
         form_word(f, STR("{n}"));
     else if (digits > 0)
         form_word(f, STR("{id}"));
-    else if (breaks > 0 && (word.n > 40 || (str_chr(word, '=', 0) < word.n &&
-                                            str_chr(word, '.', 0) < word.n)))
+    else if (breaks > 0 &&
+             (word.n > 40 || (str_chr(word, '=', 0) < word.n && str_chr(word, '.', 0) < word.n)))
         form_word(f, STR("{id}"));
     else if (letters > 0)
         form_word(f, word);

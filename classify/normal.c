@@ -1,6 +1,6 @@
 #include "classify/normal.h"
 
-#include "classify/status.h"
+#include "classify/codes.h"
 
 /* Bytes at i that repeat the reply code of a multi-line reply, with its status and a space behind;
  * 0: none. */
@@ -13,7 +13,7 @@ static size_t continuation(struct str text, size_t i, struct str code)
     struct str word = str_from(text, at);
     word = str_cut(&word, ' ');
     struct status s;
-    if (status_parse(word, &s))
+    if (codes_parse(word, &s))
         at += word.n;
     return at - i;
 }

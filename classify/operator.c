@@ -1,74 +1,74 @@
 #include "classify/operator.h"
 
 /* X(id, name) */
-#define OPERATORS(X)                     \
-    X(GOOGLE, "google")                  \
-    X(OUTLOOK_COM, "outlook_com")        \
-    X(MICROSOFT365, "microsoft365")      \
-    X(YAHOO, "yahoo")                    \
-    X(YAHOO_JP, "yahoo_jp")              \
-    X(ICLOUD, "icloud")                  \
-    X(PROOFPOINT, "proofpoint")          \
-    X(MIMECAST, "mimecast")              \
-    X(BARRACUDA, "barracuda")            \
-    X(CISCO, "cisco")                    \
-    X(SYMANTEC, "symantec")              \
-    X(TRENDMICRO, "trendmicro")          \
-    X(SOPHOS, "sophos")                  \
-    X(MAILCHANNELS, "mailchannels")      \
-    X(SPAMEXPERTS, "spamexperts")        \
-    X(HORNETSECURITY, "hornetsecurity")  \
-    X(QQ, "qq")                          \
-    X(NETEASE, "netease")                \
-    X(ALIYUN, "aliyun")                  \
-    X(SINA, "sina")                      \
-    X(GMX, "gmx")                        \
-    X(WEBDE, "webde")                    \
-    X(IONOS, "ionos")                    \
-    X(TONLINE, "tonline")                \
-    X(FREENET, "freenet")                \
-    X(ORANGE, "orange")                  \
-    X(SFR, "sfr")                        \
-    X(FREE, "free")                      \
-    X(LAPOSTE, "laposte")                \
-    X(LIBERO, "libero")                  \
-    X(TIM, "tim")                        \
-    X(MAILRU, "mailru")                  \
-    X(YANDEX, "yandex")                  \
-    X(RAMBLER, "rambler")                \
-    X(UKRNET, "ukrnet")                  \
-    X(SEZNAM, "seznam")                  \
-    X(WP, "wp")                          \
-    X(INTERIA, "interia")                \
-    X(ONET, "onet")                      \
-    X(ZOHO, "zoho")                      \
-    X(PROTON, "proton")                  \
-    X(FASTMAIL, "fastmail")              \
-    X(COMCAST, "comcast")                \
-    X(COX, "cox")                        \
-    X(CHARTER, "charter")                \
-    X(ATT, "att")                        \
-    X(VERIZON, "verizon")                \
-    X(EARTHLINK, "earthlink")            \
-    X(GODADDY, "godaddy")                \
-    X(RACKSPACE, "rackspace")            \
-    X(MAILHOSTBOX, "mailhostbox")        \
-    X(BT, "bt")                          \
-    X(VIRGIN, "virgin")                  \
-    X(TELSTRA, "telstra")                \
-    X(UOL, "uol")                        \
-    X(TERRA, "terra")                    \
-    X(DOCOMO, "docomo")                  \
-    X(KDDI, "kddi")                      \
-    X(SOFTBANK, "softbank")              \
-    X(BIGLOBE, "biglobe")                \
-    X(NAVER, "naver")                    \
-    X(FACEBOOK, "facebook")              \
-    X(AMAZON_SES, "amazon_ses")          \
-    X(WORKMAIL, "workmail")              \
-    X(SENDGRID, "sendgrid")              \
-    X(MAILGUN, "mailgun")                \
-    X(SPARKPOST, "sparkpost")            \
+#define OPERATORS(X)                    \
+    X(GOOGLE, "google")                 \
+    X(OUTLOOK_COM, "outlook_com")       \
+    X(MICROSOFT365, "microsoft365")     \
+    X(YAHOO, "yahoo")                   \
+    X(YAHOO_JP, "yahoo_jp")             \
+    X(ICLOUD, "icloud")                 \
+    X(PROOFPOINT, "proofpoint")         \
+    X(MIMECAST, "mimecast")             \
+    X(BARRACUDA, "barracuda")           \
+    X(CISCO, "cisco")                   \
+    X(SYMANTEC, "symantec")             \
+    X(TRENDMICRO, "trendmicro")         \
+    X(SOPHOS, "sophos")                 \
+    X(MAILCHANNELS, "mailchannels")     \
+    X(SPAMEXPERTS, "spamexperts")       \
+    X(HORNETSECURITY, "hornetsecurity") \
+    X(QQ, "qq")                         \
+    X(NETEASE, "netease")               \
+    X(ALIYUN, "aliyun")                 \
+    X(SINA, "sina")                     \
+    X(GMX, "gmx")                       \
+    X(WEBDE, "webde")                   \
+    X(IONOS, "ionos")                   \
+    X(TONLINE, "tonline")               \
+    X(FREENET, "freenet")               \
+    X(ORANGE, "orange")                 \
+    X(SFR, "sfr")                       \
+    X(FREE, "free")                     \
+    X(LAPOSTE, "laposte")               \
+    X(LIBERO, "libero")                 \
+    X(TIM, "tim")                       \
+    X(MAILRU, "mailru")                 \
+    X(YANDEX, "yandex")                 \
+    X(RAMBLER, "rambler")               \
+    X(UKRNET, "ukrnet")                 \
+    X(SEZNAM, "seznam")                 \
+    X(WP, "wp")                         \
+    X(INTERIA, "interia")               \
+    X(ONET, "onet")                     \
+    X(ZOHO, "zoho")                     \
+    X(PROTON, "proton")                 \
+    X(FASTMAIL, "fastmail")             \
+    X(COMCAST, "comcast")               \
+    X(COX, "cox")                       \
+    X(CHARTER, "charter")               \
+    X(ATT, "att")                       \
+    X(VERIZON, "verizon")               \
+    X(EARTHLINK, "earthlink")           \
+    X(GODADDY, "godaddy")               \
+    X(RACKSPACE, "rackspace")           \
+    X(MAILHOSTBOX, "mailhostbox")       \
+    X(BT, "bt")                         \
+    X(VIRGIN, "virgin")                 \
+    X(TELSTRA, "telstra")               \
+    X(UOL, "uol")                       \
+    X(TERRA, "terra")                   \
+    X(DOCOMO, "docomo")                 \
+    X(KDDI, "kddi")                     \
+    X(SOFTBANK, "softbank")             \
+    X(BIGLOBE, "biglobe")               \
+    X(NAVER, "naver")                   \
+    X(FACEBOOK, "facebook")             \
+    X(AMAZON_SES, "amazon_ses")         \
+    X(WORKMAIL, "workmail")             \
+    X(SENDGRID, "sendgrid")             \
+    X(MAILGUN, "mailgun")               \
+    X(SPARKPOST, "sparkpost")           \
     X(CLOUDFLARE, "cloudflare")
 
 enum {
@@ -228,7 +228,8 @@ static const struct {
     {OUTLOOK_COM, "\\((SNT|BAY|COL|DUB|SG2)[A-Z0-9]*-[A-Z0-9-]+\\) unfortunately"},
     {MICROSOFT365, "\\.prod\\.(outlook|protection\\.outlook|exchangelabs)\\.com"},
     {MICROSOFT365, "sender\\.office\\.com|aka\\.ms/EXOSmtpErrors"},
-    {YAHOO, "postmaster\\.(yahooinc|verizonmedia|yahoo|aol)\\.com|(help|senders)\\.yahoo(inc)?\\.com"},
+    {YAHOO,
+     "postmaster\\.(yahooinc|verizonmedia|yahoo|aol)\\.com|(help|senders)\\.yahoo(inc)?\\.com"},
     {YAHOO, "\\[(TSS|BL|PH|CON|GL|DU)\\d\\d\\]"},
     {YAHOO, "this user doesn't have an? [a-z0-9.-]+ account"},
     {YAHOO_JP, "yahoo-help\\.jp"},
@@ -273,8 +274,7 @@ const char *operator_by_host(struct str host)
         host = str_sub(host, 0, host.n - 1);
     for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
         struct str zone = zones[i].zone;
-        if (str_iends(host, zone) &&
-            (host.n == zone.n || host.p[host.n - zone.n - 1] == '.'))
+        if (str_iends(host, zone) && (host.n == zone.n || host.p[host.n - zone.n - 1] == '.'))
             return names[zones[i].id];
     }
     return NULL;

@@ -58,8 +58,8 @@ struct verdict classify_reply(struct classifier *c, struct str text, struct str 
                               struct report_recipient *ret)
 {
     text = str_trim(text);
-    struct status_found found;
-    status_look(str_sub(text, 0, NORMAL_BYTES), &found);
+    struct codes_found found;
+    codes_find(str_sub(text, 0, NORMAL_BYTES), &found);
     *ret = (struct report_recipient){
         .final_recipient = recipient_in(str_sub(text, 0, NORMAL_BYTES)),
         .status = found.status,
@@ -73,7 +73,7 @@ struct verdict classify_reply(struct classifier *c, struct str text, struct str 
         .reply = found.reply,
         .mx_operator = operator_by_host(host),
     };
-    if (!status_parse(found.status, &ev.status))
+    if (!codes_parse(found.status, &ev.status))
         ev.status = (struct status){0};
     return classify_evidence(c, &ev);
 }

@@ -4,15 +4,15 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "classify/codes.h"
 #include "classify/operator.h"
-#include "classify/status.h"
 
 enum {
     RULES_FILE_BYTES = 4 << 20, /* of one rule file */
     RULES_LINE_BYTES = 2048,
-    RULES_MAX = 10000,          /* rules in all files together */
-    RULE_LINES_MAX = 64,        /* patterns, or examples, of one rule */
-    RULE_CONDITIONS_MAX = 16,   /* values of one status, code or operator line */
+    RULES_MAX = 10000,        /* rules in all files together */
+    RULE_LINES_MAX = 64,      /* patterns, or examples, of one rule */
+    RULE_CONDITIONS_MAX = 16, /* values of one status, code or operator line */
 };
 
 /* "5.1.1", "x.2.2", "5.x.x", "5.7.606-649" */
@@ -35,7 +35,8 @@ struct rule {
     enum verdict_category category;
     enum verdict_confidence confidence;
     enum verdict_fault fault;
-    bool weak; /* counts only where the enhanced status says nothing */
+    bool replaced; /* shipped, and a user's rule has its id: as if it were not there */
+    bool weak;     /* counts only where the enhanced status says nothing */
     const char **patterns;
     unsigned *pattern_lines;
     size_t patterns_n;

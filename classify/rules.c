@@ -28,8 +28,16 @@ struct owner {
     uint64_t scan;
 };
 
+/* A compiled group; its parts stand from `first` on. */
+struct group {
+    struct rules *rules;
+    hs_database_t *database; /* NULL: it has no pattern */
+    size_t first;
+};
+
 struct rules {
-    hs_database_t *database;
+    struct group groups[RULES_GROUPS_MAX];
+    size_t groups_n;
     hs_scratch_t *scratch;
     struct part *parts;
     size_t parts_n;
@@ -38,9 +46,10 @@ struct rules {
     uint64_t scan;
 };
 
-/* What is given to the compiler: by part. */
+/* What is given to the compiler for one group: by part. */
 struct expressions {
     struct arena arena;
+    size_t n;
     const char **texts;
     unsigned *flags, *ids;
     const struct rules_pattern **patterns;
@@ -62,52 +71,75 @@ static size_t parts_of(const struct rules_pattern *p)
     return n;
 }
 
-/* Cuts the patterns into parts: fills r->parts and x. */
-static int split(struct rules *r, const struct rules_pattern *patterns, size_t n,
-                 struct expressions *x, struct err *e)
+/* Cuts a pattern into parts, from `part` of x on. */
+static int split_pattern(const struct rules_pattern *p, size_t part, struct expressions *x,
+                         struct part *ret_parts, struct err *e)
 {
-    size_t part = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct str text = str_c(patterns[i].text);
-        size_t parts = parts_of(&patterns[i]);
-        struct owner *owner = &r->owners[patterns[i].owner];
-        if (parts > RULES_PARTS_MAX)
-            return err_set(e, -EINVAL, "%s:%u: more than %d parts in a pattern",
-                           file_of(&patterns[i]), patterns[i].line, RULES_PARTS_MAX);
-        if (owner->n == 0)
-            owner->first = (unsigned)part;
-        REQUIRE(owner->first + owner->n == part);
-        owner->n += (unsigned)parts;
-        for (size_t k = parts; k > 0; k--, part++) {
-            size_t end = str_find(text, gap, 0);
-            struct str one = arena_str(&x->arena, str_trim(str_sub(text, 0, end)));
-            text = str_from(text, end + gap.n);
-            if (str_is_absent(one))
-                return err_set(e, -ENOMEM, "no memory for %zu patterns", n);
-            if (one.n == 0)
-                return err_set(e, -EINVAL, "%s:%u: nothing beside \" ... \" in a pattern",
-                               file_of(&patterns[i]), patterns[i].line);
-            r->parts[part].owner = patterns[i].owner;
-            r->parts[part].next = (unsigned)(k - 1);
-            x->texts[part] = one.p;
-            x->flags[part] =
-                HS_FLAG_CASELESS | HS_FLAG_UTF8 | HS_FLAG_DOTALL | HS_FLAG_SOM_LEFTMOST;
-            x->ids[part] = (unsigned)part;
-            x->patterns[part] = &patterns[i];
-        }
+    struct str text = str_c(p->text);
+    for (size_t left = parts_of(p); left > 0; left--, part++, ret_parts++) {
+        size_t end = str_find(text, gap, 0);
+        struct str one = arena_str(&x->arena, str_trim(str_sub(text, 0, end)));
+        text = str_from(text, end + gap.n);
+        if (str_is_absent(one))
+            return err_set(e, -ENOMEM, "no memory for the rules");
+        if (one.n == 0)
+            return err_set(e, -EINVAL, "%s:%u: nothing beside \" ... \" in a pattern", file_of(p),
+                           p->line);
+        ret_parts->owner = p->owner;
+        ret_parts->next = (unsigned)(left - 1);
+        x->texts[part] = one.p;
+        x->flags[part] = HS_FLAG_CASELESS | HS_FLAG_UTF8 | HS_FLAG_DOTALL | HS_FLAG_SOM_LEFTMOST;
+        x->ids[part] = (unsigned)part;
+        x->patterns[part] = p;
     }
     return 0;
 }
 
-static int compile(struct rules *r, const struct expressions *x, struct err *e)
+/* Cuts the patterns of a group, whose parts stand in r->parts from `first` on. */
+static int split(struct rules *r, const struct rules_group *g, size_t first, struct expressions *x,
+                 struct err *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->n; i++)
+        n += parts_of(&g->patterns[i]);
+    *x = (struct expressions){.arena = arena_make(64 << 20), .n = n};
+    x->texts = ARENA_ARRAY(&x->arena, n, const char *);
+    x->flags = ARENA_ARRAY(&x->arena, n, unsigned);
+    x->ids = ARENA_ARRAY(&x->arena, n, unsigned);
+    x->patterns = ARENA_ARRAY(&x->arena, n, const struct rules_pattern *);
+    if (!x->texts || !x->flags || !x->ids || !x->patterns)
+        return err_set(e, -ENOMEM, "no memory for %zu patterns", n);
+    size_t part = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct rules_pattern *p = &g->patterns[i];
+        size_t parts = parts_of(p);
+        if (parts > RULES_PARTS_MAX)
+            return err_set(e, -EINVAL, "%s:%u: more than %d parts in a pattern", file_of(p),
+                           p->line, RULES_PARTS_MAX);
+        REQUIRE(p->owner < r->owners_n);
+        struct owner *owner = &r->owners[p->owner];
+        if (owner->n == 0)
+            owner->first = (unsigned)(first + part);
+        REQUIRE(owner->first + owner->n == first + part);
+        owner->n += (unsigned)parts;
+        int rc = split_pattern(p, part, x, &r->parts[first + part], e);
+        if (rc < 0)
+            return rc;
+        part += parts;
+    }
+    return 0;
+}
+
+static int compile(const struct expressions *x, const hs_platform_info_t *platform,
+                   hs_database_t **ret, struct err *e)
 {
     hs_compile_error_t *why = NULL;
-    hs_error_t got = hs_compile_multi(x->texts, x->flags, x->ids, (unsigned)r->parts_n,
-                                      HS_MODE_BLOCK, NULL, &r->database, &why);
+    hs_error_t got = hs_compile_multi(x->texts, x->flags, x->ids, (unsigned)x->n, HS_MODE_BLOCK,
+                                      platform, ret, &why);
     if (got == HS_SUCCESS)
         return 0;
     int rc;
-    if (why && why->expression >= 0 && (size_t)why->expression < r->parts_n) {
+    if (why && why->expression >= 0 && (size_t)why->expression < x->n) {
         const struct rules_pattern *p = x->patterns[why->expression];
         rc = err_set(e, -EINVAL, "%s:%u: pattern \"%.100s\": %s", file_of(p), p->line,
                      x->texts[why->expression], why->message);
@@ -119,47 +151,87 @@ static int compile(struct rules *r, const struct expressions *x, struct err *e)
     return rc;
 }
 
-static int build(struct rules *r, const struct rules_pattern *patterns, size_t n, size_t owners,
-                 struct err *e)
+/* A number that changes with the expressions: a saved database must be of the same ones. */
+static uint64_t digest(const struct expressions *x)
 {
-    for (size_t i = 0; i < n; i++) {
-        REQUIRE(patterns[i].owner < owners);
-        r->parts_n += parts_of(&patterns[i]);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < x->n; i++) {
+        hash = (hash ^ x->flags[i]) * UINT64_C(0x100000001b3);
+        for (const char *c = x->texts[i];; c++) {
+            hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+            if (!*c)
+                break;
+        }
     }
-    size_t room = r->parts_n ? r->parts_n : 1;
-    struct expressions x = {.arena = arena_make(64 << 20)};
-    x.texts = ARENA_ARRAY(&x.arena, room, const char *);
-    x.flags = ARENA_ARRAY(&x.arena, room, unsigned);
-    x.ids = ARENA_ARRAY(&x.arena, room, unsigned);
-    x.patterns = ARENA_ARRAY(&x.arena, room, const struct rules_pattern *);
-    r->parts = calloc(room, sizeof(*r->parts));
-    r->owners = calloc(owners ? owners : 1, sizeof(*r->owners));
-    r->owners_n = owners;
-    int rc = 0;
-    if (arena_failed(&x.arena) || !x.patterns || !r->parts || !r->owners)
-        rc = err_set(e, -ENOMEM, "no memory for %zu patterns", n);
-    if (rc == 0)
-        rc = split(r, patterns, n, &x, e);
+    return hash;
+}
+
+/* NULL when the saved database does not fit: compiling is always right, only slow. */
+static hs_database_t *restore(const struct expressions *x, struct str saved)
+{
+    uint64_t of;
+    hs_database_t *database = NULL;
+    if (saved.n <= sizeof(of))
+        return NULL;
+    memcpy(&of, saved.p, sizeof(of));
+    if (of != digest(x) || hs_deserialize_database(saved.p + sizeof(of), saved.n - sizeof(of),
+                                                   &database) != HS_SUCCESS)
+        return NULL;
+    return database;
+}
+
+static int make_group(struct rules *r, const struct rules_group *g, size_t first, struct err *e)
+{
+    struct expressions x;
+    struct group *group = &r->groups[r->groups_n++];
+    *group = (struct group){.rules = r, .first = first};
+    int rc = split(r, g, first, &x, e);
     /* Vectorscan refuses to compile nothing. */
-    if (rc == 0 && r->parts_n > 0) {
-        rc = compile(r, &x, e);
-        if (rc == 0 && hs_alloc_scratch(r->database, &r->scratch) != HS_SUCCESS)
+    if (rc == 0 && x.n > 0) {
+        group->database = restore(&x, g->saved);
+        if (!group->database)
+            rc = compile(&x, NULL, &group->database, e);
+        if (rc == 0 && hs_alloc_scratch(group->database, &r->scratch) != HS_SUCCESS)
             rc = err_set(e, -ENOMEM, "no memory to match rules");
     }
     arena_free(&x.arena);
     return rc;
 }
 
-int rules_compile(const struct rules_pattern *patterns, size_t n, size_t owners,
-                  struct rules **ret, struct err *e)
+static struct rules *rules_new(const struct rules_group *groups, size_t n, size_t owners)
 {
+    struct rules *r = calloc(1, sizeof(*r));
+    if (!r)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < groups[i].n; k++)
+            r->parts_n += parts_of(&groups[i].patterns[k]);
+    r->parts = calloc(r->parts_n ? r->parts_n : 1, sizeof(*r->parts));
+    r->owners = calloc(owners ? owners : 1, sizeof(*r->owners));
+    r->owners_n = owners;
+    if (r->parts && r->owners)
+        return r;
+    rules_free(r);
+    return NULL;
+}
+
+int rules_make(const struct rules_group *groups, size_t n, size_t owners, struct rules **ret,
+               struct err *e)
+{
+    REQUIRE(n <= RULES_GROUPS_MAX);
     if (hs_valid_platform() != HS_SUCCESS)
         return err_set(e, -ENOTSUP,
                        "this processor lacks what the rule matcher needs (on x86: SSE4.2)");
-    struct rules *r = calloc(1, sizeof(*r));
+    struct rules *r = rules_new(groups, n, owners);
     if (!r)
         return err_set(e, -ENOMEM, "no memory for the rules");
-    int rc = build(r, patterns, n, owners, e);
+    int rc = 0;
+    size_t first = 0;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        rc = make_group(r, &groups[i], first, e);
+        for (size_t k = 0; k < groups[i].n; k++)
+            first += parts_of(&groups[i].patterns[k]);
+    }
     if (rc < 0) {
         rules_free(r);
         return rc;
@@ -168,12 +240,46 @@ int rules_compile(const struct rules_pattern *patterns, size_t n, size_t owners,
     return 0;
 }
 
+int rules_save(const struct rules_pattern *patterns, size_t n, size_t owners, char **ret,
+               size_t *ret_n, struct err *e)
+{
+    const struct rules_group group = {.patterns = patterns, .n = n};
+    struct expressions x;
+    struct rules *r = rules_new(&group, 1, owners);
+    if (!r)
+        return err_set(e, -ENOMEM, "no memory for the rules");
+    hs_database_t *database = NULL;
+    /* All zero: no tuning and no more than the least that Vectorscan needs. */
+    hs_platform_info_t any = {0};
+    char *bytes = NULL, *whole = NULL;
+    size_t bytes_n = 0;
+    int rc = split(r, &group, 0, &x, e);
+    if (rc == 0)
+        rc = compile(&x, &any, &database, e);
+    if (rc == 0 && (hs_serialize_database(database, &bytes, &bytes_n) != HS_SUCCESS ||
+                    !(whole = malloc(sizeof(uint64_t) + bytes_n))))
+        rc = err_set(e, -ENOMEM, "no memory for the compiled rules");
+    if (rc == 0) {
+        uint64_t of = digest(&x);
+        memcpy(whole, &of, sizeof(of));
+        memcpy(whole + sizeof(of), bytes, bytes_n);
+        *ret = whole;
+        *ret_n = sizeof(of) + bytes_n;
+    }
+    free(bytes);
+    hs_free_database(database);
+    arena_free(&x.arena);
+    rules_free(r);
+    return rc;
+}
+
 void rules_free(struct rules *r)
 {
     if (!r)
         return;
     hs_free_scratch(r->scratch);
-    hs_free_database(r->database);
+    for (size_t i = 0; i < r->groups_n; i++)
+        hs_free_database(r->groups[i].database);
     free(r->parts);
     free(r->owners);
     free(r);
@@ -183,8 +289,9 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
                     void *context)
 {
     (void)flags;
-    struct rules *r = context;
-    struct part *part = &r->parts[id];
+    const struct group *group = context;
+    struct rules *r = group->rules;
+    struct part *part = &r->parts[group->first + id];
     if (part->scan != r->scan) {
         part->scan = r->scan;
         part->hits_n = 0;
@@ -198,11 +305,14 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 bool rules_scan(struct rules *r, struct str text)
 {
     r->scan++;
-    if (!r->database || text.n == 0)
-        return true;
     REQUIRE(text.n <= RULES_TEXT_MAX);
-    return hs_scan(r->database, text.p, (unsigned)text.n, 0, r->scratch, on_match, r) ==
-           HS_SUCCESS;
+    for (size_t i = 0; i < r->groups_n && text.n > 0; i++) {
+        struct group *group = &r->groups[i];
+        if (group->database && hs_scan(group->database, text.p, (unsigned)text.n, 0, r->scratch,
+                                       on_match, group) != HS_SUCCESS)
+            return false;
+    }
+    return true;
 }
 
 /* Matches come in an order that is Vectorscan's own; leftmost, then shortest, is ours. */

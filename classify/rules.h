@@ -15,7 +15,7 @@ enum {
     RULES_TEXT_MAX = UINT16_MAX,
 };
 
-/* A pattern and whom it speaks for. Patterns of one owner stand together, owners rise. */
+/* A pattern and whom it speaks for. Patterns of one owner stand together. */
 struct rules_pattern {
     const char *text;
     unsigned owner;
@@ -25,14 +25,29 @@ struct rules_pattern {
 
 struct rules;
 
-/* Compiles all patterns into one database. 0; -EINVAL with file, line and the reason; -ENOTSUP on a
- * processor that Vectorscan does not run on; -ENOMEM. */
-int rules_compile(const struct rules_pattern *patterns, size_t n, size_t owners,
-                  struct rules **ret, struct err *e);
+/* Patterns that are compiled together. */
+struct rules_group {
+    const struct rules_pattern *patterns;
+    size_t n;
+    struct str saved; /* of rules_save for the same patterns; absent: there is none */
+};
+
+enum { RULES_GROUPS_MAX = 2 };
+
+/* Makes groups ready to scan; those with a saved database that fits this program, processor and
+ * Vectorscan are not compiled again. Owners are below `owners` and rise over all groups.
+ * 0; -EINVAL with file, line and the reason; -ENOTSUP on a processor that Vectorscan does not run
+ * on; -ENOMEM. */
+int rules_make(const struct rules_group *groups, size_t n, size_t owners, struct rules **ret,
+               struct err *e);
+
+/* The compiled database of a group as bytes (malloc'd), for every processor of this kind. */
+int rules_save(const struct rules_pattern *patterns, size_t n, size_t owners, char **ret,
+               size_t *ret_n, struct err *e);
 void rules_free(struct rules *r);
 
-/* Scans valid UTF-8 of at most RULES_TEXT_MAX bytes once; what matched is asked below until the
- * next scan. False when the text could not be scanned (memory). */
+/* Scans valid UTF-8 of at most RULES_TEXT_MAX bytes once for each group; what matched is asked
+ * below until the next scan. False when the text could not be scanned (memory). */
 bool rules_scan(struct rules *r, struct str text);
 
 /* Whether a pattern of the owner matched, and where: of its first pattern that did, the leftmost

@@ -101,8 +101,9 @@ static int read_fault(struct reader *r, struct str value)
             return 0;
         }
     }
-    return FAIL(r, "fault \"%.*s\": expected recipient, sender, message, network, provider or "
-                   "unknown",
+    return FAIL(r,
+                "fault \"%.*s\": expected recipient, sender, message, network, provider or "
+                "unknown",
                 STR_ARG(str_sub(value, 0, 60)));
 }
 
@@ -272,11 +273,11 @@ static const struct {
     struct str name;
     int (*read)(struct reader *r, struct str value);
 } keys[] = {
-    {STR_INIT("category"), read_category},     {STR_INIT("pattern"), read_pattern},
-    {STR_INIT("operator"), read_operator},     {STR_INIT("status"), read_status},
-    {STR_INIT("code"), read_code},             {STR_INIT("confidence"), read_confidence},
-    {STR_INIT("fault"), read_fault},           {STR_INIT("weak"), read_weak},
-    {STR_INIT("source"), read_source},         {STR_INIT("host"), read_host},
+    {STR_INIT("category"), read_category}, {STR_INIT("pattern"), read_pattern},
+    {STR_INIT("operator"), read_operator}, {STR_INIT("status"), read_status},
+    {STR_INIT("code"), read_code},         {STR_INIT("confidence"), read_confidence},
+    {STR_INIT("fault"), read_fault},       {STR_INIT("weak"), read_weak},
+    {STR_INIT("source"), read_source},     {STR_INIT("host"), read_host},
     {STR_INIT("example"), read_example},
 };
 
@@ -392,8 +393,9 @@ static int read_line(struct reader *r, struct str line)
             return FAIL(r, "key %.*s has no value", STR_ARG(key));
         return keys[i].read(r, value);
     }
-    return FAIL(r, "unknown key \"%.*s\"; keys are category, pattern, operator, status, code, "
-                   "confidence, fault, weak, source, host, example",
+    return FAIL(r,
+                "unknown key \"%.*s\"; keys are category, pattern, operator, status, code, "
+                "confidence, fault, weak, source, host, example",
                 STR_ARG(str_sub(key, 0, 60)));
 }
 
@@ -402,16 +404,6 @@ static int by_id(const void *a, const void *b)
     const struct rule *const *x = a, *const *y = b;
     int order = strcmp((*x)->id, (*y)->id);
     return order != 0 ? order : (*x > *y) - (*x < *y);
-}
-
-/* Takes out the rules marked by an id of NULL. */
-static void drop_replaced(struct rule_set *set)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < set->n; i++)
-        if (set->rules[i].id)
-            set->rules[kept++] = set->rules[i];
-    set->n = kept;
 }
 
 /* No two rules share an id, but a user's rule replaces the shipped one of its id. */
@@ -431,14 +423,12 @@ static int check_ids(struct reader *r)
         if (!first || strcmp(first->id, rule->id) != 0)
             first = rule;
         else if (*first->file && !*rule->file)
-            rule->id = NULL;
+            rule->replaced = true;
         else
             rc = FAIL_AT(r, rule->line, "rule %s stands already at %s:%u", rule->id,
                          *first->file ? first->file : "shipped.rules", first->line);
     }
     free(sorted);
-    if (rc == 0)
-        drop_replaced(set);
     return rc;
 }
 

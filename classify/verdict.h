@@ -6,15 +6,15 @@
 #include "base/str.h"
 
 /* What a bounce means for the address. */
-#define VERDICT_CLASSES(X)                                                                   \
-    X(CLASS_HARD, "hard", "the address will not take mail", "suppress")                       \
-    X(CLASS_SOFT, "soft", "a condition of this mailbox that may clear", "counts")             \
-    X(CLASS_TRANSIENT, "transient", "a condition of the path or the server", "never counts")  \
+#define VERDICT_CLASSES(X)                                                                      \
+    X(CLASS_HARD, "hard", "the address will not take mail", "suppress")                         \
+    X(CLASS_SOFT, "soft", "a condition of this mailbox that may clear", "counts")               \
+    X(CLASS_TRANSIENT, "transient", "a condition of the path or the server", "never counts")    \
     X(CLASS_BLOCK, "block", "sender, address, domain, authentication, rate or content refused", \
-      "never counts; alert")                                                                  \
-    X(CLASS_MESSAGE, "message", "this one message is unacceptable", "never counts")           \
-    X(CLASS_LOCAL, "local", "our side: loop, relay, protocol, upstream suppression",          \
-      "never counts; alert")                                                                  \
+      "never counts; alert")                                                                    \
+    X(CLASS_MESSAGE, "message", "this one message is unacceptable", "never counts")             \
+    X(CLASS_LOCAL, "local", "our side: loop, relay, protocol, upstream suppression",            \
+      "never counts; alert")                                                                    \
     X(CLASS_UNKNOWN, "unknown", "not understood", "none; shown for rule writing")
 
 enum verdict_class {
@@ -24,12 +24,12 @@ enum verdict_class {
         CLASS_COUNT
 };
 
-#define VERDICT_FAULTS(X)                \
-    X(FAULT_RECIPIENT, "recipient")      \
-    X(FAULT_SENDER, "sender")            \
-    X(FAULT_MESSAGE, "message")          \
-    X(FAULT_NETWORK, "network")          \
-    X(FAULT_PROVIDER, "provider")        \
+#define VERDICT_FAULTS(X)           \
+    X(FAULT_RECIPIENT, "recipient") \
+    X(FAULT_SENDER, "sender")       \
+    X(FAULT_MESSAGE, "message")     \
+    X(FAULT_NETWORK, "network")     \
+    X(FAULT_PROVIDER, "provider")   \
     X(FAULT_UNKNOWN, "unknown")
 
 enum verdict_fault {
@@ -39,9 +39,9 @@ enum verdict_fault {
         FAULT_COUNT
 };
 
-#define VERDICT_CONFIDENCES(X)                                            \
-    X(CONFIDENCE_HIGH, "high", "explicit text or a provider's own rule")  \
-    X(CONFIDENCE_MEDIUM, "medium", "enhanced code and reply agree")       \
+#define VERDICT_CONFIDENCES(X)                                           \
+    X(CONFIDENCE_HIGH, "high", "explicit text or a provider's own rule") \
+    X(CONFIDENCE_MEDIUM, "medium", "enhanced code and reply agree")      \
     X(CONFIDENCE_LOW, "low", "a bare code")
 
 enum verdict_confidence {
@@ -52,7 +52,7 @@ enum verdict_confidence {
 };
 
 /* X(id, name, class, fault, meaning) */
-#define VERDICT_CATEGORIES(X)                                                                    \
+#define VERDICT_CATEGORIES(X)                                                                     \
     X(BAD_MAILBOX, "bad_mailbox", HARD, RECIPIENT, "no such mailbox")                             \
     X(BAD_DOMAIN, "bad_domain", HARD, RECIPIENT, "the domain does not exist or has no mail host") \
     X(HOST_NO_MAIL, "host_no_mail", HARD, RECIPIENT, "the host says that it takes no mail")       \
@@ -107,14 +107,14 @@ enum verdict_category {
 };
 
 struct verdict {
-    enum verdict_class class;           /* always that of the category */
+    enum verdict_class class; /* always that of the category */
     enum verdict_category category;
-    enum verdict_fault fault;           /* the category's, unless a rule says otherwise */
+    enum verdict_fault fault; /* the category's, unless a rule says otherwise */
     enum verdict_confidence confidence;
-    const char *rule;      /* id of the rule that decided; lives as long as the classifier */
+    const char *rule;        /* id of the rule that decided; lives as long as the classifier */
     const char *mx_operator; /* "google"; NULL: not known; lives as long as the classifier */
-    struct str evidence;   /* the words that decided: a part of the diagnostic, or a code */
-    uint64_t fingerprint;  /* of the normalised diagnostic; 0: there was no text */
+    struct str evidence;     /* the words that decided: a part of the diagnostic, or a code */
+    uint64_t fingerprint;    /* of the normalised diagnostic; 0: there was no text */
 };
 
 const char *verdict_class_name(enum verdict_class c);

@@ -1,12 +1,16 @@
 /* db.h - rows: the connection, batches written exactly once, and what the command line reads.
  *
  * Errors of every call that talks to the server:
- *   -EAGAIN   the server is away, full, or asks to try again (SQLSTATE 08, 40, 53, 57P)
+ *   -EAGAIN   the server is away, full, asks to try again, or is not as we need it (no right, no
+ *             table, read-only): whatever would hit the next message too
  *   -ESTALE   the lane's position is not what we thought: read it again
  *   -EPROTO   the schema is newer or older than this program
- *   -EINVAL   the server refused it; the text has SQLSTATE and the server's words
+ *   -EINVAL   the server refused the data (SQLSTATE 21, 22, 23, 44, 54, P0, XX000), or our argument
+ *             is none; the text has SQLSTATE and the server's words
+ *   -ERANGE   a position is over what a bigint holds
  *   -ENOMEM
- * After -EAGAIN the connection is broken: db_reset, with a pause that the caller chooses. */
+ * No call waits longer than a minute for one transaction. After -EAGAIN the connection is broken:
+ * db_reset, with a pause that the caller chooses. */
 #ifndef DB_DB_H
 #define DB_DB_H
 
@@ -19,7 +23,8 @@
 
 struct db;
 
-/* Connects (bounded by connect_timeout, 10 s when conninfo has none). Session in UTC. */
+/* Connects (bounded by connect_timeout, 10 s when conninfo has none). Session in UTC. -EINVAL: the
+ * conninfo can't be read; -EPROTO: the server is older than 14 or its encoding is not UTF8. */
 int db_open(const char *conninfo, struct db **ret, struct err *e);
 int db_reset(struct db *db, struct err *e);
 void db_free(struct db *db);
@@ -78,9 +83,12 @@ struct db_written {
 };
 
 /* Writes all rows of the messages and moves the lane's position from `from` to the last message's
- * next, in one transaction. A message that the server refuses is found by halving and goes to
- * set_aside with its words and its record; what stands beside it is written. On an error what was
- * committed before it is in *ret_position (start there again), nothing else was written. */
+ * next, in one transaction (in several, each with its part of the way, when the batch is over 32
+ * MiB or 10,000 events). Messages that stand already change nothing. Texts that PostgreSQL can't
+ * hold are made safe (U+FFFD) and cut at 1000 bytes (diagnostics and the like: 16 KiB); bodies are
+ * kept byte by byte up to 256 MiB. A message that the server refuses is found by halving and goes
+ * to set_aside with its words and its record; what stands beside it is written. On an error what
+ * was committed before it is in *ret_position (start there again), nothing else was written. */
 int db_write(struct db *db, const struct db_lane *lane, struct db_position from,
              const struct db_message *messages, size_t n, struct db_position *ret_position,
              struct db_written *ret, struct err *e);

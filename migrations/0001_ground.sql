@@ -123,7 +123,7 @@ CREATE TABLE bouncemx.event (
     stream              text        NOT NULL,
     node                text        NOT NULL,
     address             text,
-    address_key         text,
+    address_key         text COLLATE "C",
     final_recipient     text,
     source              bouncemx.address_source NOT NULL,
     verified            boolean     NOT NULL,
@@ -227,8 +227,9 @@ BEGIN
     END IF;
     -- Two callers at once: the second waits, then finds them made.
     PERFORM pg_advisory_xact_lock(hashtextextended('bouncemx.ensure_partitions', 0));
-    FOR parent, step IN VALUES ('message', interval '7 days'), ('event', interval '7 days'),
-                               ('evidence', interval '1 day') LOOP
+    -- In the order in which writers take them, so that none waits in a circle.
+    FOR parent, step IN VALUES ('message', interval '7 days'), ('evidence', interval '1 day'),
+                               ('event', interval '7 days') LOOP
         -- Counted from a Monday, in UTC whatever the session's zone.
         low := date_bin(step, from_time, timestamptz '2001-01-01 00:00:00+00');
         WHILE low <= to_time LOOP
@@ -275,7 +276,7 @@ COMMENT ON FUNCTION bouncemx.move_from_default(text, text, timestamptz, timestam
 -- ---- the list ----------------------------------------------------------------------------------
 
 CREATE TABLE bouncemx.suppression (
-    address_key   text        NOT NULL,
+    address_key   text        COLLATE "C" NOT NULL,
     tenant        text        NOT NULL,
     scope         text        NOT NULL CHECK (scope IN ('global', 'tenant') OR scope LIKE 'stream:%'),
     address       text        NOT NULL,

@@ -132,7 +132,7 @@ BEGIN
                    unnest(e_received_at) AS received_at,
                    unnest(e_kind) AS kind, unnest(e_tenant) AS tenant,
                    unnest(e_stream) AS stream, unnest(e_address) AS address,
-                   unnest(e_address_key) AS address_key, unnest(e_source) AS source,
+                   unnest(e_address_key) COLLATE "C" AS address_key, unnest(e_source) AS source,
                    unnest(e_trusted) AS trusted, unnest(e_class) AS class,
                    unnest(e_category) AS category, unnest(e_confidence) AS confidence,
                    unnest(e_rule) AS rule, unnest(e_mx_operator) AS mx_operator,

@@ -10,7 +10,7 @@ enum {
     NOTICE_BYTES = 64 * 1024,
     WORDS_BYTES = 16 * 1024,
     REASON_BYTES = 4096,
-    CANDIDATES_MAX = 256
+    CANDIDATES_MAX = 1024
 };
 
 static struct str header(const struct reader *r, struct str name)
@@ -23,11 +23,23 @@ static struct str line_at(struct str text, size_t at)
     return str_sub(text, at, str_chr(text, '\n', at));
 }
 
+/* How far around an address its line is looked at: notices are hostile too. */
+enum { LINE_BYTES = 300 };
+
+/* Start of the line that at stands in, LINE_BYTES away at most. */
 static size_t line_start(struct str text, size_t at)
 {
-    struct str before = str_sub(text, 0, at);
+    size_t from = at > LINE_BYTES ? at - LINE_BYTES : 0;
+    struct str before = str_sub(text, from, at);
     size_t newline = str_rchr(before, '\n');
-    return newline < before.n ? newline + 1 : 0;
+    return newline < before.n ? from + newline + 1 : from;
+}
+
+/* The line that at stands in, LINE_BYTES to each side. */
+static struct str line_around(struct str text, size_t at)
+{
+    size_t from = line_start(text, at);
+    return line_at(str_sub(text, 0, at + LINE_BYTES), from);
 }
 
 static bool is_blank(struct str line)
@@ -58,7 +70,8 @@ static bool only_marks(struct str s)
  */
 static bool is_announced(struct str text, size_t at)
 {
-    struct str before = str_trim(str_sub(text, 0, line_start(text, at)));
+    size_t end = line_start(text, at);
+    struct str before = str_trim(str_sub(text, end > LINE_BYTES ? end - LINE_BYTES : 0, end));
     return before.n > 0 && (before.p[before.n - 1] == ':' || before.p[before.n - 1] == '-');
 }
 
@@ -68,7 +81,7 @@ static enum stand stand_of(struct str text, struct str line, struct str address)
     struct str before = str_trim(str_sub(line, 0, from)), after = str_from(line, to);
     while (after.n > 0 && strchr(">\"')]", after.p[0]) && after.p[0])
         after = str_from(after, 1);
-    bool reply = status_find(line).reply > 0;
+    bool reply = reply_codes_find(line).reply > 0;
     if (only_marks(before)) {
         struct str rest = str_trim(after);
         if (rest.n == 0 || strchr(":;,(.-|=", rest.p[0]) || reply ||
@@ -104,24 +117,25 @@ static bool is_reporter(const struct reader *r, struct str address)
     return mailbox_eq(address, r->report->from);
 }
 
-/* The addresses of notice, the better stand of each; at most CANDIDATES_MAX are looked at. */
+/* The addresses of notice, the best stand of each; found has room for CANDIDATES_MAX. */
 static size_t candidates_find(const struct reader *r, struct str notice, struct str sender,
                               struct candidate *found)
 {
+    enum { LOOKS_MAX = 4096 };
     size_t n = 0, at = 0;
     struct str address;
-    while (n < CANDIDATES_MAX && mailbox_next(notice, &at, &address)) {
-        struct str line = line_at(notice, line_start(notice, (size_t)(address.p - notice.p)));
-        if (line.n > 2000)
-            continue;
-        enum stand stand = stand_of(notice, line, address);
-        if (stand < STAND_NAMED &&
-            (is_reporter(r, address) || mailbox_eq(address, sender) || notice_is_contact(line) ||
-             str_ifind(str_sub(line, 0, 24), STR("from"), 0) < (line.n < 24 ? line.n : 24)))
-            continue;
+    for (size_t looks = 0; looks < LOOKS_MAX && mailbox_next(notice, &at, &address); looks++) {
         size_t i = 0;
         while (i < n && !mailbox_eq(found[i].address, address))
             i++;
+        if (i == CANDIDATES_MAX || (i < n && found[i].stand == STAND_HEAD))
+            continue;
+        struct str line = line_around(notice, (size_t)(address.p - notice.p));
+        enum stand stand = stand_of(notice, line, address);
+        if (stand < STAND_NAMED &&
+            (is_reporter(r, address) || mailbox_eq(address, sender) || notice_is_contact(line) ||
+             str_istarts(str_trim(line), STR("from"))))
+            continue;
         if (i == n)
             found[n++] = (struct candidate){address, stand};
         else if (stand > found[i].stand)
@@ -135,6 +149,7 @@ static size_t candidates_find(const struct reader *r, struct str notice, struct 
 static size_t paragraph_end(struct str text, size_t at, struct str address)
 {
     bool words = false;
+    text = str_sub(text, 0, at + REASON_BYTES);
     for (size_t from = at; from < text.n;) {
         struct str line = line_at(text, from);
         struct str other;
@@ -149,36 +164,71 @@ static size_t paragraph_end(struct str text, size_t at, struct str address)
             words |= !only_marks(line);
         }
         from += line.n + 1;
-        if (from - at > REASON_BYTES)
-            break;
     }
     return text.n;
 }
 
+/* Without the lines in front that only say what follows: dashes, our side's commands. */
+static struct str preamble_drop(struct str reason)
+{
+    static const struct str heads[] = {STR_INIT("---"), STR_INIT("... while talking"),
+                                       STR_INIT("while talking"), STR_INIT(">>> ")};
+    for (;;) {
+        reason = str_trim(reason);
+        size_t i = 0;
+        while (i < sizeof(heads) / sizeof(heads[0]) && !str_istarts(reason, heads[i]))
+            i++;
+        size_t end = str_chr(reason, '\n', 0);
+        if (i == sizeof(heads) / sizeof(heads[0]) || end == reason.n)
+            return str_starts(reason, STR("<<< ")) ? str_from(reason, 4) : reason;
+        reason = str_from(reason, end + 1);
+    }
+}
+
+/* The reason behind the address at notice[from, to). */
+static struct str reason_behind(struct str notice, size_t from, size_t to, struct str address)
+{
+    size_t at = to, line_from = line_start(notice, from);
+    while (at < notice.n && strchr(">\"')]:;, \t", notice.p[at]) && notice.p[at])
+        at++;
+    size_t end = paragraph_end(notice, at, address);
+    /* The reply that the address stands inside of begins before it. */
+    if (reply_codes_find(line_around(notice, from)).reply > 0)
+        at = line_from;
+    return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
+}
+
+/* The next place where the address stands. Case is folded only in short notices: this is done
+ * for each recipient. */
+static size_t address_find(struct str notice, struct str address, size_t from)
+{
+    enum { FOLDED_BYTES = 8 * 1024 };
+    size_t at = str_find(notice, address, from);
+    return at == notice.n && notice.n <= FOLDED_BYTES ? str_ifind(notice, address, from) : at;
+}
+
 struct str freeform_reason(struct str notice, struct str address)
 {
+    enum { LOOKS_MAX = 16 };
     struct str best = {NULL, 0};
+    int best_worth = -1;
     if (address.n == 0)
         return best;
-    for (size_t at = 0, n = 0; n < 16 && (at = str_ifind(notice, address, at)) < notice.n; n++) {
-        size_t from = at + address.n;
-        at = from;
-        while (from < notice.n && strchr(">\"')]:;, \t", notice.p[from]) && notice.p[from])
-            from++;
-        struct str reason = str_trim(str_sub(notice, from, paragraph_end(notice, from, address)));
-        size_t line_from = line_start(notice, at - 1);
-        struct str line = line_at(notice, line_from);
-        /* The reply that the address stands inside of. */
-        if (status_find(line).reply > 0)
-            reason = str_trim(str_sub(notice, line_from, (size_t)(reason.p + reason.n - notice.p)));
-        reason = str_sub(reason, 0, REASON_BYTES);
+    for (size_t at = 0, n = 0; n < LOOKS_MAX && (at = address_find(notice, address, at)) < notice.n;
+         n++) {
+        size_t from = at;
+        at += address.n;
+        struct str reason = reason_behind(notice, from, at, address);
         if (reason.n == 0 || only_marks(reason))
             continue;
-        struct status_codes codes = status_find(reason);
-        if (codes.reply > 0 || codes.status.n > 0)
-            return reason;
-        if (best.n == 0)
+        struct status_codes codes = reply_codes_find(reason);
+        struct str line = line_around(notice, from);
+        bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
+        int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
+        if (worth > best_worth) {
             best = reason;
+            best_worth = worth;
+        }
     }
     return best;
 }
@@ -188,7 +238,7 @@ static struct str coded_line(struct str notice)
 {
     for (size_t at = 0; at < notice.n;) {
         struct str line = line_at(notice, at);
-        struct status_codes codes = status_find(line);
+        struct status_codes codes = reply_codes_find(line);
         if (codes.reply > 0 || codes.status.n > 0)
             return str_sub(notice, at, paragraph_end(notice, at, (struct str){NULL, 0}));
         at += line.n + 1;
@@ -200,26 +250,29 @@ static struct str coded_line(struct str notice)
 static void words_take(struct reader *r, struct report_recipient *to, struct str notice,
                        struct str reason)
 {
-    struct status_codes codes = status_find(reason);
+    struct status_codes codes = reply_codes_find(reason);
     if (codes.reply == 0 && codes.status.n == 0) {
-        struct str coded = coded_line(notice);
-        if (coded.n > 0)
-            reason = coded;
+        if (!r->coded_known)
+            r->coded = coded_line(notice);
+        r->coded_known = true;
+        if (r->coded.n > 0)
+            reason = r->coded;
     }
     to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, REASON_BYTES));
-    codes = status_find(to->diagnostic);
+    codes = reply_codes_find(to->diagnostic);
     to->status = codes.status;
     to->reply_code = codes.reply;
 }
 
 static void recipient_take(struct reader *r, struct str notice, struct str address)
 {
-    if (reader_recipient_find(r, address))
+    struct str copy = mailbox_copy(r->a, address);
+    if (str_is_absent(copy) || reader_recipient_find(r, copy))
         return;
     struct report_recipient *to = reader_recipient_add(r);
     if (!to)
         return;
-    to->final_recipient = reader_text(r, address);
+    to->final_recipient = copy;
     words_take(r, to, notice, freeform_reason(notice, address));
 }
 
@@ -236,7 +289,7 @@ static void failed_recipients(struct reader *r, struct str notice, struct str li
 {
     size_t at = 0;
     struct str address;
-    while (mailbox_next(list, &at, &address))
+    while (!r->report->recipients_cut && mailbox_next(list, &at, &address))
         recipient_take(r, notice, address);
 }
 
@@ -266,7 +319,8 @@ static void text_recipients(struct reader *r, struct str notice)
 struct str freeform_only_recipient(struct reader *r, struct str notice)
 {
     struct candidate *found = ARENA_ARRAY(&r->mime->scratch, CANDIDATES_MAX, struct candidate);
-    size_t n = found ? candidates_best(r, str_sub(notice, 0, original_marker(notice)), found) : 0;
+    size_t n =
+        found ? candidates_best(r, str_sub(notice, 0, original_marker(notice, NULL)), found) : 0;
     return n == 1 && found[0].stand >= STAND_REPLY ? found[0].address : (struct str){NULL, 0};
 }
 
@@ -320,7 +374,7 @@ bool freeform_read(struct reader *r)
     if (!e.mta && !e.subject && !e.labelled)
         return false;
     struct str text = reader_notice(r, NOTICE_BYTES, NULL);
-    size_t marker = original_marker(text);
+    size_t marker = original_marker(text, NULL);
     struct str notice = str_sub(text, 0, marker);
     e.words = notice_is_failure(str_sub(notice, 0, WORDS_BYTES));
     e.returned = marker < text.n || has_returned_part(r);

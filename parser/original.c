@@ -116,21 +116,28 @@ static size_t skip_blank(struct str text, size_t at)
     return at;
 }
 
-size_t original_marker(struct str text)
+size_t original_marker(struct str text, size_t *ret_header)
 {
+    size_t unused;
+    if (!ret_header)
+        ret_header = &unused;
+    *ret_header = text.n;
     bool blank = true; /* the line before was */
     for (size_t at = 0; at < text.n;) {
         size_t end = str_chr(text, '\n', at), next = end < text.n ? end + 1 : end;
         struct str line = str_sub(text, at, end);
         if (is_marker(line)) {
             size_t from = skip_blank(text, next);
-            if (is_header(str_from(text, from)))
-                return from;
+            if (is_header(str_from(text, from))) {
+                *ret_header = from;
+                return at;
+            }
         } else if (blank && line.n > 0 && ascii_is_alpha(line.p[0]) &&
                    (str_istarts(line, STR("Received:")) ||
                     str_istarts(line, STR("Return-Path:"))) &&
                    is_header(str_from(text, at))) {
-            return at; /* no words in front */
+            *ret_header = at; /* no words in front */
+            return at;
         }
         blank = ornament_drop(line).n == 0;
         at = next;
@@ -201,7 +208,7 @@ void original_read(struct reader *r)
             header_take(r, str_from(m->parts[i].body, skip_blank(m->parts[i].body, 0))))
             return;
     struct str notice = reader_notice(r, NOTICE_BYTES, NULL);
-    size_t at = original_marker(notice);
-    if (at < notice.n)
+    size_t at;
+    if (original_marker(notice, &at) < notice.n)
         header_take(r, str_from(notice, at));
 }

@@ -10,6 +10,8 @@ struct reader {
     struct mime *mime;
     struct report *report;
     size_t recipients_room;
+    struct str coded; /* the notice's first words with a code in them, once coded_known */
+    bool coded_known;
     struct str charset; /* of the notice; reports without one of their own use it */
 };
 
@@ -40,11 +42,13 @@ bool dsn_read_text(struct reader *r, struct str text);
 bool dsn_read_nested(struct reader *r);
 bool arf_read(struct reader *r);
 bool freeform_read(struct reader *r);
+bool ses_read(struct reader *r);
 
 /* Fills report->original from the returned message or its headers. */
 void original_read(struct reader *r);
-/* Index in text of the first line of a returned message that the notice quotes; text.n: none. */
-size_t original_marker(struct str text);
+/* Index in text of the line that announces a returned message which the notice quotes, and of that
+ * message's first line; text.n when there is none. ret_header may be NULL. */
+size_t original_marker(struct str text, size_t *ret_header);
 
 /* The reason that a notice gives for one address: from the address on to the next paragraph's end.
  * Absent when the address does not stand there. */

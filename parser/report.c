@@ -12,8 +12,8 @@ const struct report_limits report_limits_default = {
     .depth = 20,
     .parts = 1000,
     .headers = 10000,
-    .header_bytes = 256 * 1024,
-    .text_bytes = 8 * 1024,
+    .header_bytes = 262144,
+    .text_bytes = 8192,
 };
 
 enum { SCRATCH_BYTES = 16 << 20, SUBJECT_BYTES = 1000 };
@@ -133,7 +133,7 @@ static void kind_read(struct reader *r)
     report->reader = "headers";
     if (kind == REPORT_RECEIPT || kind == REPORT_AGGREGATE || kind == REPORT_UNSUBSCRIBE)
         return;
-    if (!r->mime->over && freeform_read(r))
+    if (!r->mime->over && (ses_read(r) || freeform_read(r)))
         return;
     if (report->kind == REPORT_OTHER)
         report->reader = "none";

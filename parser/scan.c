@@ -115,7 +115,8 @@ struct scan {
     size_t boundaries_n;
     bool any_dashes; /* a boundary is not known exactly: any line "--..." may be one */
     bool in_header;
-    bool message; /* this header speaks of message/...: its body begins with a header again */
+    bool message; /* this header speaks of a message: its body begins with a header again */
+    bool digest;  /* parts without a type are messages (RFC 2046 section 5.1.5), from here on */
 };
 
 /* Notes the boundary that a header's text declares. */
@@ -155,22 +156,25 @@ static void boundary_note(struct scan *s, struct str field)
     }
 }
 
-/* True when line divides parts, and closes what is open inside. */
+/* True when line may divide parts. What is open inside is closed only by a line that is the
+ * boundary exactly, as GMime sees it; else depth would be counted too low. */
 static bool boundary_line(struct scan *s, struct str line)
 {
     struct str rest = str_from(line, 2);
+    bool may = s->any_dashes;
     for (size_t i = s->boundaries_n; i-- > 0;) {
         if (!str_starts(rest, s->boundaries[i]))
             continue;
-        s->depth = s->boundary_depth[i];
+        may = true;
         struct str tail = str_trim(str_from(rest, s->boundaries[i].n));
-        /* GMime goes on to look for boundaries that were closed only as the outer ones'. */
-        s->boundaries_n = i + 1;
-        if (str_starts(tail, STR("--")) && !s->any_dashes && i > 0)
-            s->boundaries_n = i;
-        return true;
+        bool closing = str_eq(tail, STR("--"));
+        if (tail.n > 0 && !closing)
+            continue;
+        s->depth = s->boundary_depth[i];
+        s->boundaries_n = closing && !s->any_dashes && i > 0 ? i : i + 1;
+        break;
     }
-    return s->any_dashes;
+    return may;
 }
 
 static void header_line(struct scan *s, struct str line, struct str *field)
@@ -193,8 +197,11 @@ static void field_end(struct scan *s, struct str field)
     if (!str_istarts(field, STR("content-type")) || field.n > s->limits->header_bytes)
         return;
     boundary_note(s, field);
-    if (str_ifind(field, STR("message/"), 0) < field.n)
+    /* Not "message/": there may be a comment in front of the slash. */
+    if (str_ifind(field, STR("message"), 0) < field.n)
         s->message = true;
+    if (str_ifind(field, STR("digest"), 0) < field.n)
+        s->digest = true;
 }
 
 static bool is_over(const struct scan *s)
@@ -215,7 +222,7 @@ bool scan_within(struct str message, const struct report_limits *limits)
         if (str_starts(line, STR("--")) && boundary_line(&s, line)) {
             s.parts++;
             s.in_header = true;
-            s.message = false;
+            s.message = s.digest;
             field = str_sub(line, 0, 0);
         } else if (!s.in_header) {
             continue;

@@ -117,9 +117,28 @@ static bool introduces_reply(struct str word)
         STR_INIT("message"),  STR_INIT("transfail"),  STR_INIT("data"),     STR_INIT("server"),
         STR_INIT("result"),   STR_INIT("diagnostic"), STR_INIT("remotely"), STR_INIT("by"),
         STR_INIT("is"),       STR_INIT("unix"),       STR_INIT("command"),  STR_INIT("because"),
+        STR_INIT("rcpt"),     STR_INIT("ehlo"),       STR_INIT("from"),
     };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (str_ieq(word, words[i]))
+            return true;
+    return false;
+}
+
+/* " KB", " bytes" ...: the number in front is an amount. */
+static bool is_measure(struct str s)
+{
+    static const struct str words[] = {
+        STR_INIT("kb"),        STR_INIT("mb"),      STR_INIT("bytes"),    STR_INIT("kilobytes"),
+        STR_INIT("megabytes"), STR_INIT("seconds"), STR_INIT("minutes"),  STR_INIT("hours"),
+        STR_INIT("days"),      STR_INIT("percent"), STR_INIT("messages"),
+    };
+    s = str_trim(s);
+    size_t end = 0;
+    while (end < s.n && ascii_is_alpha(s.p[end]))
+        end++;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (str_ieq(str_sub(s, 0, end), words[i]))
             return true;
     return false;
 }
@@ -151,10 +170,11 @@ static int reply_at(struct str s, size_t at)
         return 2;
     if (at > 1 && s.p[at - 1] == ' ' && strchr(":;>)]|", s.p[at - 2]))
         return 2;
-    return s.p[at + 1] <= '5' && (next == ' ' || next == '-') ? 1 : 0;
+    return s.p[at + 1] <= '5' && (next == ' ' || next == '-') && !is_measure(str_from(s, end)) ? 1
+                                                                                               : 0;
 }
 
-struct status_codes status_find(struct str text)
+struct status_codes reply_codes_find(struct str text)
 {
     struct status_codes codes = {{NULL, 0}, 0};
     size_t sure = text.n, maybe = text.n;

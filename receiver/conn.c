@@ -147,16 +147,24 @@ static void conn_close(struct conn *c)
 
 /* ---- reading ---- */
 
+/* What the content in hand may grow by when bodies fill their memory: what is charged already. */
+static size_t body_room(const struct conn *c)
+{
+    bool grows = c->session && !c->dropped && !c->lingering &&
+                 smtp_session_phase(c->session) == SMTP_PHASE_DATA &&
+                 !smtp_session_truncated(c->session);
+    if (!grows || !receiver_body_is_full(c->pool->shared))
+        return READ_BYTES;
+    size_t left = c->body.room - c->body.n;
+    return left < READ_BYTES ? left : READ_BYTES;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
     (void)suggested;
     struct conn *c = handle->data;
-    struct conns *p = c->pool;
-    bool grows = c->session && !c->dropped && !c->lingering &&
-                 smtp_session_phase(c->session) == SMTP_PHASE_DATA;
-    /* No buffer makes libuv call on_read with UV_ENOBUFS, nothing read. */
-    size_t room = grows && receiver_body_is_full(p->shared) ? 0 : sizeof(p->read);
-    *ret = uv_buf_init(p->read, (unsigned)room);
+    /* No room makes libuv call on_read with UV_ENOBUFS, nothing read. */
+    *ret = uv_buf_init(c->pool->read, (unsigned)body_room(c));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
@@ -683,7 +691,7 @@ int conns_new(struct receiver_shared *shared, uv_loop_t *loop, conns_empty_fn em
     p->loop = loop;
     p->empty = empty;
     p->empty_ctx = ctx;
-    p->scratch = arena_make(64 * 1024);
+    p->scratch = arena_make((size_t)64 * 1024);
     p->smtp = (struct smtp_config){
         .domains = config->domains,
         .hostname = str_c(config->hostname),

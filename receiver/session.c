@@ -187,7 +187,8 @@ static void data_end(struct smtp_session *s)
         return;
     }
     smtp_transaction_reset(s);
-    smtp_reply(s, s->data_answer);
+    /* Whichever was seen first depends on how the bytes were cut; the reply must not. */
+    smtp_reply(s, s->data.bare ? REPLY_DATA_BARE : s->data_answer);
     s->queue[s->queue_n - 1].after_data = true;
 }
 

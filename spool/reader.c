@@ -239,33 +239,13 @@ static int writer_gone(struct spool_reader *r, bool *ret, struct err *e)
     return 0;
 }
 
-/* Finds out how far the segment may be read now. */
-static int limit_find(struct spool_reader *r, struct err *e)
+/* What can be read of a segment that nobody writes any more. */
+static int limit_final(struct spool_reader *r, uint64_t size, struct err *e)
 {
-    if (r->ended)
-        return 0;
     uint64_t sealed = segment_sealed(&r->segment), synced = segment_synced(&r->segment);
-    bool gone = false;
-    if (!sealed && r->at.offset >= synced) {
-        int rc = writer_gone(r, &gone, e);
-        if (rc < 0)
-            return rc;
-        /* It may have synced or sealed after we looked and before it went. */
-        sealed = segment_sealed(&r->segment);
-        synced = segment_synced(&r->segment);
-    }
-    if (!sealed && !gone) {
-        r->limit = r->vouched = synced;
-        return 0;
-    }
     if (!sealed && r->s->io->fdatasync(r->segment.fd) < 0)
         return err_sys(e, -EIO, "sync segment %llu of lane %u (%s)",
                        (unsigned long long)r->segment.number, r->lane, strerrorname_np(errno));
-    uint64_t size;
-    int rc = segment_size(&r->segment, &size);
-    if (rc < 0)
-        return err_sys(e, rc, "look at segment %llu of lane %u",
-                       (unsigned long long)r->segment.number, r->lane);
     if (size > SEGMENT_BYTES_MAX)
         size = SEGMENT_BYTES_MAX; /* no writer of ours made it longer */
     r->limit = sealed && sealed < size ? sealed : size;
@@ -277,6 +257,39 @@ static int limit_find(struct spool_reader *r, struct err *e)
     }
     r->ended = true;
     return 0;
+}
+
+/* Finds out how far the segment may be read now. */
+static int limit_find(struct spool_reader *r, struct err *e)
+{
+    if (r->ended)
+        return 0;
+    uint64_t sealed = segment_sealed(&r->segment), synced = segment_synced(&r->segment), size;
+    int rc = segment_size(&r->segment, &size);
+    bool gone = false;
+    if (rc == 0 && !sealed && (r->at.offset >= synced || size < synced)) {
+        rc = writer_gone(r, &gone, e);
+        /* It may have synced or sealed after we looked and before it went. */
+        sealed = segment_sealed(&r->segment);
+        synced = segment_synced(&r->segment);
+        if (rc == 0)
+            rc = segment_size(&r->segment, &size);
+    }
+    if (rc < 0)
+        return err_set(e, rc, "can't look at segment %llu of lane %u",
+                       (unsigned long long)r->segment.number, r->lane);
+    if (sealed || gone)
+        return limit_final(r, size, e);
+    r->limit = r->vouched = synced;
+    return 0;
+}
+
+/* Closes a segment that was read to its end. Its pages are of no use any more: other files' are. */
+static void segment_leave(struct segment *g)
+{
+    if (g->fd >= 0)
+        (void)posix_fadvise(g->fd, 0, 0, POSIX_FADV_DONTNEED);
+    segment_close(g);
 }
 
 /* Opens the lowest segment from least on and goes to its front, or to r->at when it stands there.
@@ -298,7 +311,7 @@ static int segment_go(struct spool_reader *r, uint64_t least, struct err *e)
         rc = segment_open(r->s, r->lane, numbers[i], &g, e);
         if (rc == 0) {
             found = true;
-            segment_close(&r->segment);
+            segment_leave(&r->segment);
             r->segment = g;
             break;
         }

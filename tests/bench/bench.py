@@ -31,7 +31,7 @@ def main(name, test, arguments=None, bound=1200):
 
 
 def generator_path(setup):
-    path = os.path.join(os.path.dirname(setup.program), "tests", "bench", "generator")
+    path = os.path.join(os.path.dirname(setup.program), "tests", "bench", "bench_generator")
     if not os.access(path, os.X_OK):
         raise harness.Skip(f"{path} is not built")
     return path

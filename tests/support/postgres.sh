@@ -142,7 +142,8 @@ start() { # DIR FSYNC
     pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null || true)
     [ -z "$pid" ] || ! is_zombie "$pid" ||
         rm -f "$dir/data/postmaster.pid" "$dir/socket/.s.PGSQL.5432.lock"
-    (as_user "$bin/postgres" -D "$dir/data" -k "$dir/socket" -p 5432 ${BOUNCEMX_PG_OPTIONS:-}) \
+    # In a session of its own: a Ctrl-C at the terminal is for whoever started us, who stops it.
+    (as_user setsid "$bin/postgres" -D "$dir/data" -k "$dir/socket" -p 5432 ${BOUNCEMX_PG_OPTIONS:-}) \
         </dev/null >>"$dir/server.log" 2>&1 9>&- &
     pid=$!
     disown "$pid"
@@ -189,7 +190,7 @@ temp_dir() {
 }
 
 run() {
-    local fsync=off dir rc=0
+    local fsync=off dir rc=0 child=
     if [ "${1:-}" = --fsync ]; then
         fsync=on
         shift
@@ -197,11 +198,15 @@ run() {
     [ $# -gt 0 ] || die "run: which command?"
     dir=$(temp_dir)
     trap 'stop "$dir"; rm -rf "$dir"' EXIT
-    trap 'exit 130' INT TERM HUP
+    # CMD runs beside us, so that a signal is passed on at once.
+    trap '[ -z "$child" ] || { kill -TERM "$child" 2>/dev/null; wait "$child"; } || true; exit 130' \
+        INT TERM HUP
     # A wrapper that is killed takes its server along.
     command -v setpriv >/dev/null && pdeathsig="--pdeathsig INT"
     start "$dir" $fsync >/dev/null
-    BOUNCEMX_TEST_CONNINFO=$(conninfo "$dir") BOUNCEMX_TEST_POSTGRES=$dir "$@" || rc=$?
+    BOUNCEMX_TEST_CONNINFO=$(conninfo "$dir") BOUNCEMX_TEST_POSTGRES=$dir "$@" <&0 &
+    child=$!
+    wait "$child" || rc=$?
     exit $rc
 }
 

@@ -7,8 +7,8 @@
 
 What a row is: `room(name USES rooms... HEADERS headers...)` in the top CMakeLists.txt, and the same
 in the table of docs/architecture.md. A room may include headers of itself, of the rooms it USES and
-the single HEADERS; its library may leave no symbol to be found in any other room. A foreign
-library's header may be included only by the files that FOREIGN names.
+the single HEADERS; its library may leave no symbol to be found in any other room, and define none
+that another room defines. A foreign library's header may be included only by the files that FOREIGN names.
 """
 import collections
 import os
@@ -193,6 +193,10 @@ def check_libraries(source, build, found):
             for name in sorted(n for n in undefined & defined if not n.startswith("__")):
                 found(f"libbouncemx_{room}.a needs {name} of {other}/: "
                       f"{room} may link {', '.join(sorted(rows[room].uses)) or 'no other room'}")
+        for other, (defined, _) in sorted(tables.items()):
+            for name in sorted(n for n in tables[room][0] & defined if not n.startswith("__")):
+                if room < other:
+                    found(f"{name} is in {room}/ and in {other}/: one program can't hold both")
 
 
 def check(source, build=None):
@@ -254,6 +258,8 @@ PLANTED = {
         ("spool/record.c", GOOD["spool/record.c"]
          + "int parser_f(void);\nint spool_g(void){return parser_f();}\n",
          "libbouncemx_spool.a needs parser_f of parser/"),
+    "a name that two rooms define":
+        ("spool/x.c", "int db_f(void){return 4;}\n", "db_f is in db/ and in spool/"),
     "a library that is not built": ("-spool", None, "no libbouncemx_spool.a"),
 }
 

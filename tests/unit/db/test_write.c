@@ -189,6 +189,86 @@ static void test_server_not_ready(void **state)
     db_free(db);
 }
 
+/* An error that is nobody's fault ends the batch: what was committed before it is told. */
+static void test_stops_in_the_middle(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct db *db = test_schema("t_write_middle");
+    enum { N = 100 };
+    struct test_message t[N];
+    struct db_message *m = test_batch(t, 0, N);
+    struct db_written written;
+    struct db_position at;
+    m[10].helo = STR("refuse-me");
+    m[50].helo = STR("later");
+    test_run(db, "CREATE FUNCTION check_helo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                 "IF NEW.helo = 'refuse-me' THEN RAISE EXCEPTION 'no such message'; END IF; "
+                 "IF NEW.helo = 'later' THEN RAISE EXCEPTION 'later' USING ERRCODE = '40001'; "
+                 "END IF; RETURN NEW; END $$; CREATE TRIGGER check_helo BEFORE INSERT ON "
+                 "bouncemx.message FOR EACH ROW EXECUTE FUNCTION check_helo()");
+    stands(db);
+    assert_int_equal(db_write(db, &test_lane, start, m, N, &at, &written, &e), -EAGAIN);
+    assert_non_null(strstr(e.text, "40001"));
+    assert_int_equal(written.set_aside, 1);
+    assert_non_null(strstr(written.last_refusal.text, "no such message"));
+    size_t k = (size_t)at.offset / 100;
+    assert_true(k > 10 && k <= 50);
+    assert_int_equal(written.messages, k - 1);
+    assert_int_equal(stands(db).offset, at.offset);
+    test_run(db, "DROP TRIGGER check_helo ON bouncemx.message");
+    write_ok(db, at, m + k, N - k);
+    assert_value(db, "SELECT count(*) FROM bouncemx.message", "99");
+
+    /* The lane goes back over one that is set aside, then it is written; tried again it changes
+     * nothing but leaves set_aside. */
+    test_run(db, "UPDATE bouncemx.lane_position SET segment = 0, byte_offset = 0");
+    write_ok(db, start, m, N);
+    assert_value(db, "SELECT count(*) FROM bouncemx.event", "100");
+    test_ok(db_set_aside_retried(db, &m[10], &e), &e);
+    assert_value(db, "SELECT count(*) FROM bouncemx.event", "100");
+    assert_value(db, "SELECT count(*) FROM bouncemx.set_aside", "0");
+    free(m);
+    db_free(db);
+}
+
+static void test_too_much(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct db *db = test_schema("t_write_much");
+    struct test_message t[5];
+    struct db_message *m = test_batch(t, 0, 5);
+    struct db_written written;
+    struct db_position at;
+    size_t n = 20 << 20;
+    char *big = calloc(1, n);
+    assert_non_null(big);
+    for (size_t i = 0; i < 4; i++)
+        m[i].body = str_of(big, n);
+    stands(db);
+    write_ok(db, start, m, 4);
+    assert_value(db, "SELECT count(DISTINCT xmin::text) FROM bouncemx.evidence", "4");
+    assert_value(db, "SELECT sum(octet_length(raw)) FROM bouncemx.evidence", "83886080");
+    /* More events than there are ids. */
+    struct db_event *events = calloc(ID_ORDINAL_MAX + 1, sizeof(*events));
+    assert_non_null(events);
+    m[4].events = events;
+    m[4].events_n = ID_ORDINAL_MAX + 1;
+    test_ok(db_write(db, &test_lane, m[3].next, m + 4, 1, &at, &written, &e), &e);
+    assert_int_equal(written.set_aside, 1);
+    assert_value(db, "SELECT concat_ws(' ', sqlstate IS NULL, reason) FROM bouncemx.set_aside",
+                 "t a message gave 65536 events; 65535 have an id");
+    /* As many as there are. */
+    m[4].events_n = ID_ORDINAL_MAX;
+    test_ok(db_set_aside_retried(db, &m[4], &e), &e);
+    assert_value(db, "SELECT count(*) FROM bouncemx.event", "65539");
+    free(events);
+    free(big);
+    free(m);
+    db_free(db);
+}
+
 static void test_odd_bytes(void **state)
 {
     (void)state;
@@ -299,9 +379,14 @@ static void test_suppression_policy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once),      cmocka_unit_test(test_stale),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_server_not_ready),
-        cmocka_unit_test(test_odd_bytes), cmocka_unit_test(test_suppression_policy),
+        cmocka_unit_test(test_once),
+        cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_server_not_ready),
+        cmocka_unit_test(test_stops_in_the_middle),
+        cmocka_unit_test(test_too_much),
+        cmocka_unit_test(test_odd_bytes),
+        cmocka_unit_test(test_suppression_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

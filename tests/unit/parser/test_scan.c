@@ -81,6 +81,10 @@ static void test_limits(void **state)
         {"", "Content-Type: message/rfc822\n\n", 4, 5},
         {"", "content-type : text/x; a=\"message/rfc822\"\n\n", 4, 5},
         {"", "Content-Type: multipart/x; boundary=b\n\n--b\n", 4, 5},
+        {"", "Content-Type: message (x) / rfc822\n\n", 4, 5},
+        {"Content-Type: multipart/digest; boundary=x\n\n", "--x\n\nA: b\n\n", 9, 10},
+        /* A line that only begins with a boundary closes nothing. */
+        {"", "Content-Type: multipart/x; boundary=b\n\n--bb\n--b\n", 4, 5},
     };
     (void)state;
     struct arena a = arena_make(1 << 20);

@@ -1,0 +1,111 @@
+/* Any bytes from a client, at once and cut by the first bytes of the input: the same replies
+ * and messages, every reply whole, no event behind the close, no more kept than the limits say. */
+#include "base/buf.h"
+#include "base/require.h"
+#include "receiver/session.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { MAX = 1 << 20, KEEP = 300 };
+
+static const struct returnpath_domain list[] = {
+    {.name = STR_INIT("a.example"), .accept = RETURNPATH_ACCEPT_ANY},
+    {.name = STR_INIT("b.example"), .accept = RETURNPATH_ACCEPT_VERP},
+};
+static const struct returnpath_domains domains = {list, 2};
+
+struct trace {
+    struct buf events; /* all that came out in order, a body at its end */
+    struct buf body;
+    bool closed;
+    unsigned stored;
+};
+
+static void end(struct smtp_session *s, struct trace *t)
+{
+    static struct spool_recipient recipients[SPOOL_RECIPIENTS_MAX];
+    struct spool_envelope e;
+    smtp_session_envelope(s, recipients, &e);
+    REQUIRE(e.recipients_n >= 1 && e.recipients_n <= 3 && e.helo.n > 0);
+    REQUIRE(t->body.n <= KEEP && t->body.n <= e.size);
+    REQUIRE(buf_add(&t->events, buf_str(&t->body)) == 0);
+    REQUIRE(smtp_session_truncated(s) == (e.size > KEEP));
+    for (size_t i = 0; i < e.recipients_n; i++)
+        REQUIRE(recipients[i].address.n > 0 && recipients[i].domain.n > 0);
+    /* Each third message is not stored. */
+    smtp_session_done(s, t->stored++ % 3 == 2 ? -28 : 0, STR("ID"));
+}
+
+static void play(struct smtp_session *s, struct str bytes, struct trace *t)
+{
+    struct smtp_event ev;
+    smtp_session_feed(s, bytes);
+    while (smtp_session_next(s, &ev)) {
+        REQUIRE(!t->closed);
+        if (ev.kind != SMTP_EV_BODY)
+            REQUIRE(buf_add_byte(&t->events, (char)('0' + ev.kind)) == 0);
+        switch (ev.kind) {
+        case SMTP_EV_REPLY:
+            REQUIRE(ev.bytes.n > 5 && ev.bytes.n <= REPLY_MAX);
+            REQUIRE(ev.bytes.p[ev.bytes.n - 1] == '\n');
+            REQUIRE(buf_add(&t->events, ev.bytes) == 0);
+            break;
+        case SMTP_EV_BODY:
+            REQUIRE(ev.bytes.n > 0);
+            REQUIRE(buf_add(&t->body, ev.bytes) == 0);
+            break;
+        case SMTP_EV_DATA:
+        case SMTP_EV_DROP:
+            buf_clear(&t->body);
+            break;
+        case SMTP_EV_END:
+            end(s, t);
+            break;
+        case SMTP_EV_MAIL:
+            break;
+        case SMTP_EV_CLOSE:
+            t->closed = true;
+            break;
+        }
+    }
+    REQUIRE(smtp_session_rest(s).n == 0 || t->closed);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2 || size > MAX / 64)
+        return 0;
+    struct arena scratch = arena_make(64 * 1024);
+    const struct smtp_config config = {
+        .domains = &domains,
+        .hostname = STR("mx"),
+        .message_bytes = 1000,
+        .keep_bytes = KEEP,
+        .recipients = 3,
+        .bad_commands = data[0] & 1 ? 0 : 5,
+        .scratch = &scratch,
+    };
+    struct str in = str_of(data + 2, size - 2);
+    size_t step = 1 + data[1] % 61;
+    struct trace whole = {0}, cut = {0};
+    buf_init(&whole.events, 64 * MAX);
+    buf_init(&cut.events, 64 * MAX);
+    buf_init(&whole.body, MAX);
+    buf_init(&cut.body, MAX);
+    struct smtp_session *s = smtp_session_new(&config);
+    REQUIRE(s);
+    play(s, in, &whole);
+    smtp_session_free(s);
+    s = smtp_session_new(&config);
+    REQUIRE(s);
+    for (size_t at = 0; at < in.n || at == 0; at += step)
+        play(s, str_sub(in, at, at + step), &cut);
+    smtp_session_free(s);
+    REQUIRE(str_eq(buf_str(&whole.events), buf_str(&cut.events)));
+    buf_free(&whole.events);
+    buf_free(&cut.events);
+    buf_free(&whole.body);
+    buf_free(&cut.body);
+    arena_free(&scratch);
+    return 0;
+}
