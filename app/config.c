@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
-enum { FILE_MAX = 4 << 20, ARENA_MAX = 64 << 20, TABLE_MAX = 128, PATH_TEXT = 128 };
+enum { FILE_MAX = 1 << 20, NEST_MAX = 200, ARENA_MAX = 64 << 20, TABLE_MAX = 128, PATH_TEXT = 128 };
 
 struct reader {
     struct config_report report;
@@ -376,6 +376,21 @@ static int file_read(const char *path, char **ret_text, size_t *ret_n, struct er
     return 0;
 }
 
+/* libyaml's time grows with the square of the depth of brackets: what no configuration has is not
+ * shown to it. Counts brackets in comments and quotes too, of which nobody leaves so many open. */
+static int check_nesting(struct str text, struct err *e)
+{
+    int depth = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        depth += (c == '[' || c == '{') - ((c == ']' || c == '}') && depth > 0);
+        if (depth > NEST_MAX)
+            return err_set(e, -EINVAL, "not a configuration: more than %d brackets are open",
+                           NEST_MAX);
+    }
+    return 0;
+}
+
 int config_load(const char *path, config_say_fn say_fn, void *ctx, struct config **ret)
 {
     REQUIRE(config_keys_n <= TABLE_MAX && config_lists_n <= TABLE_MAX);
@@ -393,6 +408,8 @@ int config_load(const char *path, config_say_fn say_fn, void *ctx, struct config
     c->file = arena_str(&c->arena, str_c(path)).p;
     c->folder = slash == length ? "." : arena_str(&c->arena, str_sub(str_c(path), 0, slash)).p;
     int rc = c->file && c->folder ? file_read(path, &text, &n, &e) : -ENOMEM;
+    if (rc == 0)
+        rc = check_nesting(str_of(text, n), &e);
     if (rc < 0) {
         config_report_at(&r.report, 0, 0, "", none, rc == -ENOMEM ? "out of memory" : e.text);
         goto out;
@@ -401,7 +418,7 @@ int config_load(const char *path, config_say_fn say_fn, void *ctx, struct config
     if (rc == 0)
         rc = read_missing(&r);
     if (rc == 0)
-        rc = config_check(c, &r.report);
+        rc = config_check(c, r.given[key_find("spool.keep_bytes") - config_keys], &r.report);
     if (rc == 0 && r.report.mistakes)
         rc = -EINVAL;
 out:

@@ -63,6 +63,8 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t n)
         size = n; /* the last chunk may be a small one */
     if (size > a->limit - a->used)
         return NULL;
+    if (size > SIZE_MAX - sizeof(struct arena_chunk))
+        return NULL;
     struct arena_chunk *c = malloc(sizeof(*c) + size);
     if (!c)
         return NULL;
@@ -82,7 +84,7 @@ static struct arena_chunk *chunk_add(struct arena *a, size_t n)
 void *arena_alloc(struct arena *a, size_t n)
 {
     enum { ALIGN = alignof(max_align_t) };
-    if (a->fail_after == 0 || n > a->limit)
+    if (a->fail_after == 0 || n > a->limit || n > SIZE_MAX - ALIGN)
         return fail(a);
     if (a->fail_after != UINT64_MAX)
         a->fail_after--;

@@ -25,7 +25,7 @@ int buf_reserve(struct buf *b, size_t more)
     size_t need = b->n + more;
     if (need <= b->room)
         return 0;
-    size_t room = b->room ? b->room : 256;
+    size_t room = b->room ? b->room : b->max < 256 ? b->max : 256;
     while (room < need)
         room = room > b->max / 2 ? b->max : room * 2;
     char *p = realloc(b->p, room);

@@ -23,11 +23,14 @@ int64_t clock_monotonic(void)
 /* Splits time; false when the year is not 1..9999. */
 static bool split(int64_t time, struct tm *ret_tm, int *ret_us)
 {
+    /* Also keeps what follows from overflowing. */
+    if (time < clock_days(1, 1, 1) * CLOCK_DAY || time >= clock_days(10000, 1, 1) * CLOCK_DAY)
+        return false;
     int64_t us = time % CLOCK_SECOND;
     if (us < 0)
         us += CLOCK_SECOND;
     time_t seconds = (time - us) / CLOCK_SECOND;
-    if (!gmtime_r(&seconds, ret_tm) || ret_tm->tm_year < 1 - 1900 || ret_tm->tm_year > 9999 - 1900)
+    if (!gmtime_r(&seconds, ret_tm))
         return false;
     *ret_us = (int)us;
     return true;
@@ -38,7 +41,7 @@ const char *clock_format_rfc3339(int64_t time, char text[CLOCK_TEXT])
     struct tm tm;
     int us;
     text[0] = '\0';
-    if (time != CLOCK_UNKNOWN && split(time, &tm, &us))
+    if (split(time, &tm, &us))
         snprintf(text, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900,
                  tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, us);
     return text;
@@ -52,7 +55,7 @@ const char *clock_format_rfc5322(int64_t time, char text[CLOCK_TEXT])
     struct tm tm;
     int us;
     text[0] = '\0';
-    if (time != CLOCK_UNKNOWN && split(time, &tm, &us))
+    if (split(time, &tm, &us))
         snprintf(text, CLOCK_TEXT, "%s, %d %s %04d %02d:%02d:%02d +0000", days[tm.tm_wday],
                  tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
                  tm.tm_sec);

@@ -32,17 +32,16 @@ static void line_text(struct line *l, const char *c)
         line_add(l, *c++);
 }
 
-static bool is_plain(char c)
+static bool is_plain(unsigned char c)
 {
-    return c > ' ' && c != '"' && c != '=' && c != '\\' &&
-           c != 0x7f; /* not UTF-8: char is signed */
+    return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
 }
 
 static void line_value(struct line *l, struct str s)
 {
     static const char hex[] = "0123456789abcdef";
     size_t plain = 0;
-    while (plain < s.n && is_plain(s.p[plain]))
+    while (plain < s.n && is_plain((unsigned char)s.p[plain]))
         plain++;
     bool quote = plain < s.n || s.n == 0;
     if (quote)

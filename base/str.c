@@ -65,6 +65,8 @@ size_t str_ifind(struct str s, struct str needle, size_t from)
 {
     if (from > s.n)
         return s.n;
+    if (needle.n == 0)
+        return from;
     for (size_t i = from; i + needle.n <= s.n; i++)
         if (ieq_n(s.p + i, needle.p, needle.n))
             return i;

@@ -5,7 +5,10 @@
 
 enum { NAME_MAX_BYTES = 40 };
 
-#define REPLACEMENT "\xef\xbf\xbd"
+static const char replacement[] = "\xef\xbf\xbd";
+
+/* What iconv_open returns on failure (iconv_open(3)). */
+#define NO_ICONV ((iconv_t)-1) /* NOLINT(performance-no-int-to-ptr) */
 
 /* Cuts s to at most max bytes, never inside a character; s is valid UTF-8. */
 static struct str cut(struct str s, size_t max)
@@ -110,7 +113,7 @@ static struct str convert(struct arena *a, iconv_t cd, struct str bytes, size_t 
             break;
         if (to_n < 3 || in_n == 0)
             break;
-        memcpy(to, REPLACEMENT, 3);
+        memcpy(to, replacement, sizeof(replacement) - 1);
         to += 3;
         to_n -= 3;
         in++;
@@ -136,17 +139,17 @@ struct str charset_to_utf8(struct arena *a, struct str bytes, struct str charset
             break;
         }
     char name[NAME_MAX_BYTES + 1];
-    iconv_t cd = (iconv_t)-1;
+    iconv_t cd = NO_ICONV;
     if (!nothing && name_copy(charset, name))
         cd = iconv_open("UTF-8", alias(name));
-    if (cd == (iconv_t)-1) {
+    if (cd == NO_ICONV) {
         if (str_is_utf8(bytes))
             return cut(bytes, max);
         cd = iconv_open("UTF-8", "WINDOWS-1252");
     }
-    if (cd == (iconv_t)-1) {
+    if (cd == NO_ICONV) {
         cd = iconv_open("UTF-8", "ISO-8859-1"); /* built into the C library */
-        if (cd == (iconv_t)-1)
+        if (cd == NO_ICONV)
             return str_sub(bytes, 0, 0);
     }
     struct str utf8 = convert(a, cd, bytes, max);

@@ -258,7 +258,7 @@ static void complete_from_notice(struct reader *r)
         if (str_is_absent(notice))
             return;
         if (nobody && report->recipients_n == 1)
-            to->final_recipient = reader_text(r, freeform_only_recipient(r, notice));
+            to->final_recipient = mailbox_copy(r->a, freeform_only_recipient(r, notice));
         if (!str_is_absent(to->diagnostic))
             continue;
         struct str reason = freeform_reason(notice, to->final_recipient);
@@ -273,7 +273,7 @@ static void complete_from_notice(struct reader *r)
  * command that failed. */
 static void codes_read(struct report_recipient *to)
 {
-    struct status_codes codes = status_find(to->diagnostic);
+    struct status_codes codes = reply_codes_find(to->diagnostic);
     to->reply_code = codes.reply;
     if (str_is_absent(to->status) ||
         (!str_is_absent(codes.status) && codes.status.p[0] != '2' && !status_is_bare(codes.status)))

@@ -81,7 +81,7 @@ static enum stand stand_of(struct str text, struct str line, struct str address)
     struct str before = str_trim(str_sub(line, 0, from)), after = str_from(line, to);
     while (after.n > 0 && strchr(">\"')]", after.p[0]) && after.p[0])
         after = str_from(after, 1);
-    bool reply = status_find(line).reply > 0;
+    bool reply = reply_codes_find(line).reply > 0;
     if (only_marks(before)) {
         struct str rest = str_trim(after);
         if (rest.n == 0 || strchr(":;,(.-|=", rest.p[0]) || reply ||
@@ -193,7 +193,7 @@ static struct str reason_behind(struct str notice, size_t from, size_t to, struc
         at++;
     size_t end = paragraph_end(notice, at, address);
     /* The reply that the address stands inside of begins before it. */
-    if (status_find(line_around(notice, from)).reply > 0)
+    if (reply_codes_find(line_around(notice, from)).reply > 0)
         at = line_from;
     return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
 }
@@ -221,7 +221,7 @@ struct str freeform_reason(struct str notice, struct str address)
         struct str reason = reason_behind(notice, from, at, address);
         if (reason.n == 0 || only_marks(reason))
             continue;
-        struct status_codes codes = status_find(reason);
+        struct status_codes codes = reply_codes_find(reason);
         struct str line = line_around(notice, from);
         bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
         int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
@@ -238,7 +238,7 @@ static struct str coded_line(struct str notice)
 {
     for (size_t at = 0; at < notice.n;) {
         struct str line = line_at(notice, at);
-        struct status_codes codes = status_find(line);
+        struct status_codes codes = reply_codes_find(line);
         if (codes.reply > 0 || codes.status.n > 0)
             return str_sub(notice, at, paragraph_end(notice, at, (struct str){NULL, 0}));
         at += line.n + 1;
@@ -250,7 +250,7 @@ static struct str coded_line(struct str notice)
 static void words_take(struct reader *r, struct report_recipient *to, struct str notice,
                        struct str reason)
 {
-    struct status_codes codes = status_find(reason);
+    struct status_codes codes = reply_codes_find(reason);
     if (codes.reply == 0 && codes.status.n == 0) {
         if (!r->coded_known)
             r->coded = coded_line(notice);
@@ -259,19 +259,20 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
             reason = r->coded;
     }
     to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, REASON_BYTES));
-    codes = status_find(to->diagnostic);
+    codes = reply_codes_find(to->diagnostic);
     to->status = codes.status;
     to->reply_code = codes.reply;
 }
 
 static void recipient_take(struct reader *r, struct str notice, struct str address)
 {
-    if (reader_recipient_find(r, address))
+    struct str copy = mailbox_copy(r->a, address);
+    if (str_is_absent(copy) || reader_recipient_find(r, copy))
         return;
     struct report_recipient *to = reader_recipient_add(r);
     if (!to)
         return;
-    to->final_recipient = reader_text(r, address);
+    to->final_recipient = copy;
     words_take(r, to, notice, freeform_reason(notice, address));
 }
 

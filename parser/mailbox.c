@@ -125,14 +125,17 @@ static struct str mailto_drop(struct str s)
     return s;
 }
 
-/* A copy with what is not UTF-8 decoded. */
-static struct str finish(struct arena *a, struct str s)
+struct str mailbox_copy(struct arena *a, struct str text)
 {
-    if (!is_mailbox(s))
-        return (struct str){NULL, 0};
-    if (!str_is_utf8(s))
-        s = charset_to_utf8(a, s, (struct str){NULL, 0}, ADDRESS_MAX);
-    return arena_str(a, s);
+    static const struct str none = {NULL, 0};
+    if (!is_mailbox(text))
+        return none;
+    if (str_is_utf8(text))
+        return arena_str(a, text);
+    /* Decoded it is longer, and may be too long. */
+    enum { DECODED_MAX = 4 * ADDRESS_MAX };
+    text = charset_to_utf8(a, text, none, DECODED_MAX);
+    return is_mailbox(text) ? arena_str(a, text) : none; /* it may still be a part of the input */
 }
 
 struct str mailbox_typed(struct arena *a, struct str value)
@@ -144,11 +147,11 @@ struct str mailbox_typed(struct arena *a, struct str value)
         rest = str_trim(str_from(rest, semicolon + 1));
     struct str address = mailto_drop(route_drop(word(rest)));
     address = mailbox_unescape(a, mailbox_xtext(a, address));
-    struct str found = str_is_absent(address) ? address : finish(a, address);
+    struct str found = str_is_absent(address) ? address : mailbox_copy(a, address);
     size_t at = 0;
     /* "|/usr/bin/filter user@example.com": the address of an expansion. */
     if (str_is_absent(found) && mailbox_next(rest, &at, &address))
-        found = finish(a, address);
+        found = mailbox_copy(a, address);
     return found;
 }
 
@@ -162,14 +165,14 @@ struct str mailbox_first(struct arena *a, struct str value)
             break;
         struct str inside = str_trim(str_sub(s, open + 1, str_chr(s, '>', open)));
         if (is_mailbox(route_drop(inside)))
-            return finish(a, route_drop(inside));
+            return mailbox_copy(a, route_drop(inside));
         at = open + 1;
     }
     struct str found;
     size_t at = 0;
     if (is_mailbox(word(s)))
-        return finish(a, mailto_drop(word(s)));
-    return mailbox_next(s, &at, &found) ? finish(a, found) : (struct str){NULL, 0};
+        return mailbox_copy(a, mailto_drop(word(s)));
+    return mailbox_next(s, &at, &found) ? mailbox_copy(a, found) : (struct str){NULL, 0};
 }
 
 static bool is_local_char(char c)
@@ -186,6 +189,8 @@ static bool is_domain_char(char c)
 
 bool mailbox_next(struct str text, size_t *at, struct str *ret)
 {
+    /* Longer ones than RFC 5321 allows are seen. */
+    enum { LOCAL_MAX = 128 };
     for (size_t sign = *at; (sign = str_chr(text, '@', sign)) < text.n; sign++) {
         size_t from = sign, to = sign + 1;
         if (from > *at && text.p[from - 1] == '"') {
@@ -193,8 +198,7 @@ bool mailbox_next(struct str text, size_t *at, struct str *ret)
             while (from > *at && sign - from < ADDRESS_LOCAL_MAX && text.p[--from] != '"')
                 ;
         } else {
-            while (from > *at && sign - from < 2 * ADDRESS_LOCAL_MAX &&
-                   is_local_char(text.p[from - 1]))
+            while (from > *at && sign - from < LOCAL_MAX && is_local_char(text.p[from - 1]))
                 from--;
         }
         bool literal = to < text.n && text.p[to] == '[';

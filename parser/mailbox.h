@@ -9,6 +9,10 @@
  * Absent when there is none with an '@'. Lives in a. */
 struct str mailbox_typed(struct arena *a, struct str value);
 
+/* A copy in a of an address that stands alone, as UTF-8 and of at most ADDRESS_MAX bytes; absent
+ * when text is none. */
+struct str mailbox_copy(struct arena *a, struct str text);
+
 /* The first address of a From:, To: or Return-Path: value; absent when there is none. */
 struct str mailbox_first(struct arena *a, struct str value);
 

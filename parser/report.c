@@ -12,8 +12,8 @@ const struct report_limits report_limits_default = {
     .depth = 20,
     .parts = 1000,
     .headers = 10000,
-    .header_bytes = 256 * 1024,
-    .text_bytes = 8 * 1024,
+    .header_bytes = 262144,
+    .text_bytes = 8192,
 };
 
 enum { SCRATCH_BYTES = 16 << 20, SUBJECT_BYTES = 1000 };

@@ -51,12 +51,13 @@ enum report_action {
 /* "" for REPORT_ACTION_NONE. */
 const char *report_action_name(enum report_action action);
 
-/* All strings are valid UTF-8 without NUL and CR; absent when the message does not say. */
+/* All strings are valid UTF-8 without NUL and CR; absent when the message does not say. A bounce
+ * or delay has at least one recipient: one without addresses when the message names nobody. */
 struct report_recipient {
     struct str original_recipient; /* address only: type cut off, xtext decoded */
     struct str final_recipient;
     enum report_action action;
-    struct str status;     /* "5.1.1" (RFC 3463), from the Status field or else the diagnostic */
+    struct str status;     /* "5.1.1" (RFC 3463): the remote words' own, else the Status field's */
     uint16_t reply_code;   /* 421, 550 ...; 0: none seen */
     struct str diagnostic; /* the remote words: Diagnostic-Code without its type, unfolded */
     struct str remote_mta;

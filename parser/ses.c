@@ -74,7 +74,7 @@ static void recipients_take(struct reader *r, struct str list, enum report_actio
         if (str_istarts(words, STR("smtp;")))
             words = str_from(words, semicolon + 1);
         to->diagnostic = reader_text(r, words);
-        struct status_codes codes = status_find(to->diagnostic);
+        struct status_codes codes = reply_codes_find(to->diagnostic);
         to->reply_code = codes.reply;
         to->status = reader_text(r, status_leading(string_of(r, object, STR("\"status\""))));
         if (str_is_absent(to->status))
@@ -123,10 +123,13 @@ static bool delivery_take(struct reader *r, struct str text)
 {
     struct str list = array_of(text, STR("\"recipients\"")), address;
     for (size_t at = 0; mailbox_next(list, &at, &address);) {
-        struct report_recipient *to = reader_recipient_add(r);
-        if (!to)
+        struct str copy = mailbox_copy(r->a, address);
+        struct report_recipient *to = str_is_absent(copy) ? NULL : reader_recipient_add(r);
+        if (r->report->recipients_cut)
             break;
-        to->final_recipient = reader_text(r, address);
+        if (!to)
+            continue;
+        to->final_recipient = copy;
         to->action = REPORT_ACTION_DELIVERED;
     }
     r->report->kind = REPORT_DELIVERED;

@@ -174,7 +174,7 @@ static int reply_at(struct str s, size_t at)
                                                                                                : 0;
 }
 
-struct status_codes status_find(struct str text)
+struct status_codes reply_codes_find(struct str text)
 {
     struct status_codes codes = {{NULL, 0}, 0};
     size_t sure = text.n, maybe = text.n;

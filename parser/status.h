@@ -16,7 +16,7 @@ struct status_codes {
 /* The codes of a remote reply quoted in text: the first reply code that stands where a server's
  * reply begins, and the enhanced code that follows it or else the first that stands alone. Parts
  * of IP addresses, versions, dates and sizes are none. */
-struct status_codes status_find(struct str text);
+struct status_codes reply_codes_find(struct str text);
 
 /* True for x.0.0: it says no more than the class. */
 bool status_is_bare(struct str status);

@@ -691,7 +691,7 @@ int conns_new(struct receiver_shared *shared, uv_loop_t *loop, conns_empty_fn em
     p->loop = loop;
     p->empty = empty;
     p->empty_ctx = ctx;
-    p->scratch = arena_make(64 * 1024);
+    p->scratch = arena_make((size_t)64 * 1024);
     p->smtp = (struct smtp_config){
         .domains = config->domains,
         .hostname = str_c(config->hostname),

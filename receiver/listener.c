@@ -56,8 +56,8 @@ static int address_parse(const struct receiver_listen *where, struct sockaddr_st
 
 static int socket_bind(const struct receiver_listen *where, bool share, int *ret_fd, struct err *e)
 {
-    struct sockaddr_storage address;
-    socklen_t n;
+    struct sockaddr_storage address = {0};
+    socklen_t n = 0;
     int on = 1, rc = address_parse(where, &address, &n, e);
     if (rc < 0)
         return rc;
@@ -81,7 +81,7 @@ static int socket_bind(const struct receiver_listen *where, bool share, int *ret
 
 int listener_probe(const struct receiver_listen *where, struct err *e)
 {
-    int fd, rc = socket_bind(where, false, &fd, e);
+    int fd = -1, rc = socket_bind(where, false, &fd, e);
     if (rc == 0)
         close(fd);
     return rc;
@@ -97,7 +97,7 @@ static void on_connection(uv_stream_t *stream, int status)
 static int server_open(struct listener *l, const struct receiver_listen *where, struct err *e)
 {
     struct server *s = &l->servers[l->servers_n];
-    int fd, rc = socket_bind(where, true, &fd, e);
+    int fd = -1, rc = socket_bind(where, true, &fd, e);
     if (rc < 0)
         return rc;
     rc = uv_tcp_init(&l->loop, &s->tcp);

@@ -12,9 +12,9 @@
 
 struct receiver {
     struct receiver_shared shared;
-    struct listener **listeners;
-    pthread_t *threads;
     unsigned listeners_n, threads_n;
+    struct listener *listeners[SPOOL_LANES_MAX];
+    pthread_t threads[SPOOL_LANES_MAX];
 };
 
 static int config_check(const struct receiver_config *c, struct err *e)
@@ -80,10 +80,6 @@ int receiver_start(const struct receiver_config *config, struct receiver **ret, 
     r->shared.config = *config;
     atomic_store(&config->counters->connections_now, 0);
     atomic_store(&config->counters->body_bytes_now, 0);
-    r->listeners = calloc(config->threads, sizeof(*r->listeners));
-    r->threads = calloc(config->threads, sizeof(*r->threads));
-    if (!r->listeners || !r->threads)
-        rc = err_sys(e, -ENOMEM, "receiver");
     while (rc == 0 && r->listeners_n < config->threads) {
         rc = listener_new(&r->shared, r->listeners_n, &r->listeners[r->listeners_n], e);
         if (rc == 0)
@@ -122,7 +118,5 @@ void receiver_free(struct receiver *r)
     REQUIRE(r->threads_n == 0);
     for (unsigned i = 0; i < r->listeners_n; i++)
         listener_free(r->listeners[i]);
-    free(r->listeners);
-    free(r->threads);
     free(r);
 }

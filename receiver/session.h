@@ -8,7 +8,8 @@
  *       ... apply event ...
  *   keep(smtp_session_rest(s));     what the session did not take: it waits for smtp_session_done
  *
- * The same bytes give the same replies and messages however they are cut. RFC 5321, 2920, 1870, 6152, 2034. */
+ * The same bytes give the same replies and messages however they are cut. RFC 5321, 2920, 1870,
+ * 6152, 2034. */
 #ifndef RECEIVER_SESSION_H
 #define RECEIVER_SESSION_H
 

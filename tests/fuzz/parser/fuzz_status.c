@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = str_of(data, size), found;
-    struct status_codes codes = status_find(text);
+    struct status_codes codes = reply_codes_find(text);
     REQUIRE(codes.status.n == 0 || str_eq(status_leading(codes.status), codes.status));
     REQUIRE(codes.reply == 0 || (codes.reply >= 400 && codes.reply < 600));
     struct arena a = arena_make(1 << 22);

@@ -64,7 +64,7 @@ static void test_find(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-        struct status_codes got = status_find(str_c(t[i].in));
+        struct status_codes got = reply_codes_find(str_c(t[i].in));
         if (!str_eq(got.status, str_c(t[i].status)) || got.reply != t[i].reply)
             fail_msg("\"%s\": got \"%.*s\" %u", t[i].in, STR_ARG(got.status), got.reply);
     }
