@@ -299,8 +299,8 @@ struct config *command_config(const struct command_line *l, const char *role)
     static bool warn = true;
     struct config *c;
     if (access(path, F_OK) < 0 && errno == ENOENT) {
-        command_fail(l, 0, "%s: no such file; a configuration is looked for there because of: %s", path,
-                     from);
+        command_fail(l, 0, "%s: no such file; a configuration is looked for there because of: %s",
+                     path, from);
         return NULL;
     }
     if (config_load(path, say, role ? &warn : NULL, &c) < 0) {

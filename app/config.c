@@ -418,7 +418,7 @@ int config_load(const char *path, config_say_fn say_fn, void *ctx, struct config
     if (rc == 0)
         rc = read_missing(&r);
     if (rc == 0)
-        rc = config_check(c, &r.report);
+        rc = config_check(c, r.given[key_find("spool.keep_bytes") - config_keys], &r.report);
     if (rc == 0 && r.report.mistakes)
         rc = -EINVAL;
 out:
