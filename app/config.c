@@ -249,7 +249,7 @@ static void read_pair(struct reader *r, const yaml_node_t *key, const yaml_node_
     } else if (!is_section(path)) {
         unknown_key(r, key, prefix);
     } else if (value->type == YAML_MAPPING_NODE) {
-        n = snprintf(path + strlen(path), sizeof(path) - strlen(path), ".");
+        snprintf(path + n, sizeof(path) - (size_t)n, ".");
         read_map(r, value, path, base, given);
     } else if (!is_null(value)) {
         say(r, value, path, "expected keys and values below it");

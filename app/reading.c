@@ -133,7 +133,7 @@ int reading_envelope(struct arena *a, const struct spool_record *record, struct 
 int reading_message(const struct reading *reading, struct arena *a,
                     const struct spool_record *record, struct db_message *ret, struct err *e)
 {
-    struct report *report;
+    struct report *report = NULL;
     struct db_message m;
     int rc = reading_envelope(a, record, &m, e);
     if (rc == 0)
