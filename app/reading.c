@@ -1,6 +1,7 @@
 #include "app/reading.h"
 
 #include "attribute/attribute.h"
+#include "base/require.h"
 
 #include <errno.h>
 
@@ -140,6 +141,7 @@ int reading_message(const struct reading *reading, struct arena *a,
         rc = report_read(a, record->body, &report_limits_default, &report, e);
     if (rc < 0)
         return rc == -ENOMEM ? too_large(e) : rc;
+    REQUIRE(report != NULL);
     m.report = report;
     if (events_make(reading, a, record, &m) < 0)
         return too_large(e);
