@@ -41,7 +41,7 @@ static void text_clean(char *text, bool was_cut)
     }
 }
 
-int(err_set)(struct err *e, int code, const char *fmt, ...)
+int err_set(struct err *e, int code, const char *fmt, ...)
 {
     REQUIRE(code < 0);
     if (!e)
@@ -55,7 +55,7 @@ int(err_set)(struct err *e, int code, const char *fmt, ...)
     return code;
 }
 
-int(err_sys)(struct err *e, int code, const char *fmt, ...)
+int err_sys(struct err *e, int code, const char *fmt, ...)
 {
     REQUIRE(code < 0);
     if (!e)
@@ -69,7 +69,7 @@ int(err_sys)(struct err *e, int code, const char *fmt, ...)
     return err_set(e, code, "%s: %s", what, why ? why : "unknown error");
 }
 
-int(err_add)(struct err *e, int code_if_null, const char *fmt, ...)
+int err_add(struct err *e, int code_if_null, const char *fmt, ...)
 {
     if (!e)
         return code_if_null;

@@ -22,11 +22,4 @@ int err_sys(struct err *e, int code, const char *fmt, ...) __attribute__((format
 int err_add(struct err *e, int code_if_null, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* clang's analyzer looks at one file at a time: it must know that these never say "good". */
-#ifdef __clang_analyzer__
-#define err_set(...) ((void)(err_set)(__VA_ARGS__), -1)
-#define err_sys(...) ((void)(err_sys)(__VA_ARGS__), -1)
-#define err_add(...) ((void)(err_add)(__VA_ARGS__), -1)
-#endif
-
 #endif
