@@ -250,8 +250,7 @@ const char *command_value(const struct command_line *l, const char *name)
     for (size_t k = 0; k < COMMAND_OPTIONS_MAX && l->command->options[k].name; k++)
         if (strcmp(l->command->options[k].name, name) == 0)
             return l->values[k];
-    REQUIRE(!"an option of this command");
-    return NULL;
+    require_failed("an option of this command", __FILE__, __LINE__);
 }
 
 int command_number(const struct command_line *l, const char *name, uint64_t min, uint64_t max,
