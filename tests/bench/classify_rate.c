@@ -1,5 +1,6 @@
 /* classify_rate - bench_classify_rate TEXTS [SECONDS]: verdicts a second on a file of SMTP replies,
- * one a line, or on the examples of a rule file (shipped.rules), time to load the rules, and memory. */
+ * one a line, or on the examples of a rule file (shipped.rules), time to load the rules, and
+ * memory. */
 #include "classify/classify.h"
 
 #include "base/clock.h"
