@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Lanes and positions: an emptied spool directory, lost segments, a renamed node, fewer threads than
-lanes, a damaged middle, a body that imitates records: nothing is skipped, nothing counted twice."""
+lanes, a database that was restored, a damaged middle, a body that imitates records: nothing is
+skipped, nothing counted twice."""
 import glob
 import os
 import shutil
+import subprocess
 
 import harness
 from harness import expect
@@ -76,6 +78,26 @@ def fewer_threads(setup, ledger):
     settle(setup, ledger)
     restart(setup, receiver={"threads": 2}, processor={"workers": 8})
     accept(setup, ledger, 30)
+    settle(setup, ledger)
+
+
+def back_in_time(setup, ledger):
+    """PostgreSQL is replaced by an older copy of itself, as after a restore, while the processor
+    runs: what the copy lacks comes again from processed segments."""
+    restart(setup)
+    accept(setup, ledger, 40)
+    settle(setup, ledger)
+    data = os.path.join(setup.pg.directory, "data")
+    setup.pg.stop()
+    subprocess.run(["cp", "-a", data, data + ".old"], check=True)
+    setup.pg.start()
+    accept(setup, ledger, 80)
+    settle(setup, ledger)
+    setup.pg.stop()
+    shutil.rmtree(data)
+    os.rename(data + ".old", data)
+    setup.pg.start()
+    accept(setup, ledger, 40)
     settle(setup, ledger)
 
 
@@ -163,14 +185,14 @@ def test(setup):
     setup.database()
     restart(setup)
     ledger = Ledger("lanes")
-    for part in (emptied, lost_lanes, renamed, fewer_threads, damaged, imitation):
+    for part in (emptied, lost_lanes, renamed, fewer_threads, back_in_time, damaged, imitation):
         try:
             part(setup, ledger)
         except harness.Failure as e:
             raise harness.Failure(f"{part.__name__}: {e}") from None
     setup.stop("receive")
     setup.stop("process")
-    setup.note(messages=len(ledger.acked), parts=6)
+    setup.note(messages=len(ledger.acked), parts=7)
 
 
 if __name__ == "__main__":
