@@ -233,8 +233,24 @@ static int dispatch(int argc, char **argv)
     return EXIT_USAGE;
 }
 
+/* "--config FILE" may stand before the command, as people write it: it is moved behind. */
+static void config_behind(int argc, char **argv)
+{
+    char *moved[] = {argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL};
+    size_t n = argc < 2                                ? 0
+               : strcmp(argv[1], "--config") == 0      ? 2
+               : strncmp(argv[1], "--config=", 9) == 0 ? 1
+                                                       : 0;
+    if (n == 0 || (size_t)argc < 2 + n)
+        return;
+    size_t words = is_group(argv[1 + n]) && (size_t)argc > 2 + n ? 2 : 1;
+    memmove(argv + 1, argv + 1 + n, words * sizeof(*argv));
+    memcpy(argv + 1 + words, moved, n * sizeof(*argv));
+}
+
 int command_main(int argc, char **argv)
 {
+    config_behind(argc, argv);
     int code = dispatch(argc, argv);
     /* An answer that could not be written is no answer. */
     errno = 0;

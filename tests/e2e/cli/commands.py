@@ -69,6 +69,9 @@ def configuration(folder):
     missing = os.path.join(folder, "none.yaml")
     check(["check-config", "--config", missing], 1, out="", err=f"{missing}: can't be read")
     check(["status", "--config", missing], 1, out="", err="no such file")
+    check(["--config", missing, "status"], 1, out="", err=f"{missing}: no such file")
+    check([f"--config={missing}", "suppression", "list"], 1, out="", err=f"{missing}: no such file")
+    check(["--config", missing], 2, out="", err="no such option: --config")
     check(["status"], 1, err="BOUNCEMX_CONFIG", env={"BOUNCEMX_CONFIG": missing})
     bad = os.path.join(folder, "bad.yaml")
     with open(bad, "w", encoding="ascii") as f:
