@@ -10,6 +10,7 @@ import random
 import re
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,10 +44,12 @@ def libraries_of(program):
     return done.stdout
 
 
-def preload(program, shim):
-    """Environment that loads shim into the program. ASan's runtime must come before it."""
-    found = re.search(r"=> (\S*lib(?:asan|tsan)\.so\S*)", libraries_of(program))
-    names = ([found.group(1)] if found else []) + [shim]
+def preload(setup, shim):
+    """Environment that loads shim into the program. ASan's runtime must come before it. A copy in
+    the sandbox is loaded: LD_PRELOAD knows no path with a blank or a colon."""
+    found = re.search(r"=> (\S*lib(?:asan|tsan)\.so\S*)", libraries_of(setup.program))
+    copy = shutil.copy(shim, setup.box.path(os.path.basename(shim)))
+    names = ([found.group(1)] if found else []) + [copy]
     return {"LD_PRELOAD": " ".join(names)}
 
 
