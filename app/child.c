@@ -20,6 +20,8 @@ static void leave_parent(const struct child *c, pid_t parent)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    /* What a terminal sends (Ctrl-C) is for the parent, who stops its children in order. */
+    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, c->death_signal);
     if (getppid() != parent) /* it died before we asked to be told */
         _exit(1);

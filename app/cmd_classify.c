@@ -267,7 +267,7 @@ static int explain_stdin(const struct command_line *l, struct classifier *c)
 
 static int explain(const struct command_line *l)
 {
-    struct classifier *c;
+    struct classifier *c = NULL;
     if (load_rules(l, &c) < 0)
         return EXIT_NO;
     int rc = 0;
@@ -293,7 +293,7 @@ static int explain(const struct command_line *l)
 static int rules_list(const struct command_line *l)
 {
     static const char *const columns[] = {"RULE", "CATEGORY", "FROM", "PATTERN"};
-    struct classifier *c;
+    struct classifier *c = NULL;
     if (load_rules(l, &c) < 0)
         return EXIT_NO;
     struct table *t = table_new(columns, 4);

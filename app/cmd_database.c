@@ -194,22 +194,24 @@ static int suppression_check(const struct command_line *l)
         return EXIT_USAGE;
     }
     int code = EXIT_NO;
-    if (answer_open(l, &a) == 0) {
-        if (answer_ask(l, &a, DB_ASK_SUPPRESSED, params, 2) == 0 && a.table.rows_n) {
-            bool yes = str_eq(answer_cell(&a, 0, "suppressed"), STR("true"));
-            struct str category = answer_cell(&a, 0, "category");
-            struct str scope = answer_cell(&a, 0, "scope");
-            if (command_flag(l, "--json"))
-                code = answer_json(&a, 0) < 0 ? EXIT_NO : yes ? EXIT_GOOD : EXIT_NO;
-            else if (yes)
-                printf("%s: suppressed: %.*s (%.*s)\n", l->args[0], STR_ARG(category),
-                       STR_ARG(scope));
-            else
-                printf("%s: not suppressed\n", l->args[0]);
-            code = yes ? EXIT_GOOD : EXIT_NO;
-        }
-        answer_close(&a);
+    if (answer_open(l, &a) < 0) {
+        arena_free(&keys);
+        return code;
     }
+    if (answer_ask(l, &a, DB_ASK_SUPPRESSED, params, 2) == 0 && a.table.rows_n) {
+        bool yes = str_eq(answer_cell(&a, 0, "suppressed"), STR("true"));
+        struct str category = answer_cell(&a, 0, "category");
+        struct str scope = answer_cell(&a, 0, "scope");
+        bool told = true;
+        if (command_flag(l, "--json"))
+            told = answer_json(&a, 0) == 0;
+        else if (yes)
+            printf("%s: suppressed: %.*s (%.*s)\n", l->args[0], STR_ARG(category), STR_ARG(scope));
+        else
+            printf("%s: not suppressed\n", l->args[0]);
+        code = yes && told ? EXIT_GOOD : EXIT_NO;
+    }
+    answer_close(&a);
     arena_free(&keys);
     return code;
 }

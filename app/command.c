@@ -233,8 +233,24 @@ static int dispatch(int argc, char **argv)
     return EXIT_USAGE;
 }
 
+/* "--config FILE" may stand before the command, as people write it: it is moved behind. */
+static void config_behind(int argc, char **argv)
+{
+    char *moved[] = {argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL};
+    size_t n = argc < 2                                ? 0
+               : strcmp(argv[1], "--config") == 0      ? 2
+               : strncmp(argv[1], "--config=", 9) == 0 ? 1
+                                                       : 0;
+    if (n == 0 || (size_t)argc < 2 + n)
+        return;
+    size_t words = is_group(argv[1 + n]) && (size_t)argc > 2 + n ? 2 : 1;
+    memmove(argv + 1, argv + 1 + n, words * sizeof(*argv));
+    memcpy(argv + 1 + words, moved, n * sizeof(*argv));
+}
+
 int command_main(int argc, char **argv)
 {
+    config_behind(argc, argv);
     int code = dispatch(argc, argv);
     /* An answer that could not be written is no answer. */
     errno = 0;
@@ -250,8 +266,7 @@ const char *command_value(const struct command_line *l, const char *name)
     for (size_t k = 0; k < COMMAND_OPTIONS_MAX && l->command->options[k].name; k++)
         if (strcmp(l->command->options[k].name, name) == 0)
             return l->values[k];
-    REQUIRE(!"an option of this command");
-    return NULL;
+    require_failed("an option of this command", __FILE__, __LINE__);
 }
 
 int command_number(const struct command_line *l, const char *name, uint64_t min, uint64_t max,
@@ -299,8 +314,8 @@ struct config *command_config(const struct command_line *l, const char *role)
     static bool warn = true;
     struct config *c;
     if (access(path, F_OK) < 0 && errno == ENOENT) {
-        command_fail(l, 0, "%s: no such file; a configuration is looked for there because of: %s", path,
-                     from);
+        command_fail(l, 0, "%s: no such file; a configuration is looked for there because of: %s",
+                     path, from);
         return NULL;
     }
     if (config_load(path, say, role ? &warn : NULL, &c) < 0) {

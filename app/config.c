@@ -2,18 +2,17 @@
 #include "app/config.h"
 
 #include "app/config_check.h"
+#include "app/config_file.h"
 #include "app/config_keys.h"
 #include "app/nearest.h"
 #include "base/require.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <yaml.h>
 
-enum { FILE_MAX = 1 << 20, NEST_MAX = 200, ARENA_MAX = 64 << 20, TABLE_MAX = 128, PATH_TEXT = 128 };
+enum { ARENA_MAX = 64 << 20, TABLE_MAX = 128, PATH_TEXT = 128 };
 
 struct reader {
     struct config_report report;
@@ -250,7 +249,7 @@ static void read_pair(struct reader *r, const yaml_node_t *key, const yaml_node_
     } else if (!is_section(path)) {
         unknown_key(r, key, prefix);
     } else if (value->type == YAML_MAPPING_NODE) {
-        n = snprintf(path + strlen(path), sizeof(path) - strlen(path), ".");
+        snprintf(path + n, sizeof(path) - (size_t)n, ".");
         read_map(r, value, path, base, given);
     } else if (!is_null(value)) {
         say(r, value, path, "expected keys and values below it");
@@ -340,57 +339,6 @@ static int read_missing(struct reader *r)
     return rc;
 }
 
-static int file_read(const char *path, char **ret_text, size_t *ret_n, struct err *e)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return err_sys(e, -errno, "can't be read");
-    struct stat st;
-    char *text = NULL;
-    int rc = 0;
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-        rc = err_set(e, -EISDIR, "a directory; expected a file");
-    else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        rc = err_set(e, -EINVAL, "not a file");
-    else if (st.st_size > FILE_MAX)
-        rc = err_set(e, -EFBIG, "larger than %d octets; expected a configuration", FILE_MAX);
-    else if (!(text = malloc((size_t)st.st_size + 1)))
-        rc = err_set(e, -ENOMEM, "out of memory");
-    size_t n = 0;
-    while (rc == 0 && n < (size_t)st.st_size) {
-        ssize_t got = read(fd, text + n, (size_t)st.st_size - n);
-        if (got < 0 && errno != EINTR)
-            rc = err_sys(e, -errno, "can't be read");
-        else if (got == 0)
-            break;
-        else if (got > 0)
-            n += (size_t)got;
-    }
-    close(fd);
-    if (rc < 0) {
-        free(text);
-        return rc;
-    }
-    *ret_text = text;
-    *ret_n = n;
-    return 0;
-}
-
-/* libyaml's time grows with the square of the depth of brackets: what no configuration has is not
- * shown to it. Counts brackets in comments and quotes too, of which nobody leaves so many open. */
-static int check_nesting(struct str text, struct err *e)
-{
-    int depth = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        depth += (c == '[' || c == '{') - ((c == ']' || c == '}') && depth > 0);
-        if (depth > NEST_MAX)
-            return err_set(e, -EINVAL, "not a configuration: more than %d brackets are open",
-                           NEST_MAX);
-    }
-    return 0;
-}
-
 int config_load(const char *path, config_say_fn say_fn, void *ctx, struct config **ret)
 {
     REQUIRE(config_keys_n <= TABLE_MAX && config_lists_n <= TABLE_MAX);
@@ -407,9 +355,7 @@ int config_load(const char *path, config_say_fn say_fn, void *ctx, struct config
     size_t length = strlen(path);
     c->file = arena_str(&c->arena, str_c(path)).p;
     c->folder = slash == length ? "." : arena_str(&c->arena, str_sub(str_c(path), 0, slash)).p;
-    int rc = c->file && c->folder ? file_read(path, &text, &n, &e) : -ENOMEM;
-    if (rc == 0)
-        rc = check_nesting(str_of(text, n), &e);
+    int rc = c->file && c->folder ? config_file_read(path, &text, &n, &e) : -ENOMEM;
     if (rc < 0) {
         config_report_at(&r.report, 0, 0, "", none, rc == -ENOMEM ? "out of memory" : e.text);
         goto out;
@@ -418,7 +364,7 @@ int config_load(const char *path, config_say_fn say_fn, void *ctx, struct config
     if (rc == 0)
         rc = read_missing(&r);
     if (rc == 0)
-        rc = config_check(c, &r.report);
+        rc = config_check(c, r.given[key_find("spool.keep_bytes") - config_keys], &r.report);
     if (rc == 0 && r.report.mistakes)
         rc = -EINVAL;
 out:
@@ -437,11 +383,4 @@ void config_free(struct config *c)
         return;
     arena_free(&c->arena);
     free(c);
-}
-
-const char *config_find(const char *option, const char **ret_from)
-{
-    const char *env = getenv("BOUNCEMX_CONFIG");
-    *ret_from = option ? "--config" : env && *env ? "BOUNCEMX_CONFIG" : "the usual place";
-    return option ? option : env && *env ? env : "/etc/bouncemx/bouncemx.yaml";
 }

@@ -172,8 +172,10 @@ static void check_sizes(const struct config *c, struct config_report *r)
     }
 }
 
-int config_check(struct config *c, struct config_report *r)
+int config_check(struct config *c, bool keep_given, struct config_report *r)
 {
+    if (!keep_given && c->spool.keep_bytes > c->spool.segment_bytes / 2)
+        c->spool.keep_bytes = c->spool.segment_bytes / 2;
     int rc = check_listen(c, r);
     if (rc == 0)
         rc = check_domains(c, r);

@@ -88,7 +88,8 @@ const struct config_key config_keys[] = {
     {"spool.segment_bytes", CONFIG_SIZE, AT(spool.segment_bytes), "64MiB", 16 * KiB, 4 * GiB,
      .text = "Size of one segment file."},
     {"spool.keep_bytes", CONFIG_SIZE, AT(spool.keep_bytes), "1MiB", KiB, 32 * MiB,
-     .text = "How much of a message is kept: what a report says stands at its front."},
+     .text = "How much of a message is kept: what a report says stands at its front.\n"
+             "At most half a segment."},
     {"spool.keep_processed", CONFIG_TIME, AT(spool.keep_processed), "24h", 0, 366 * DAY,
      .text = "How long processed segments stay, so that a database that went back in time (a\n"
              "restore, a failover) is fed again. 0: not at all."},

@@ -264,6 +264,5 @@ int config_value(const struct config_key *key, struct str text, const char *fold
                            (unsigned long long)key->min, (unsigned long long)key->max);
         return keep(a, text, string, e);
     }
-    REQUIRE(!"a type that is none");
-    return -EINVAL;
+    require_failed("a type of the list", __FILE__, __LINE__);
 }

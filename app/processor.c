@@ -168,7 +168,8 @@ static void stop(struct processor *p, int signals)
     while (any_alive(p)) {
         unsigned told = service_wait(signals, CLOCK_SECOND / 10);
         int64_t now = clock_monotonic();
-        if (!killed && ((told & SERVICE_STOP) || now - began > STOP_GRACE)) {
+        bool again = (told & SERVICE_STOP) && now - began > SERVICE_SAME_WISH;
+        if (!killed && (again || now - began > STOP_GRACE)) {
             log_warn("stop_at_once");
             signal_all(p, SIGKILL);
             killed = true;

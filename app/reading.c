@@ -1,6 +1,7 @@
 #include "app/reading.h"
 
 #include "attribute/attribute.h"
+#include "base/require.h"
 
 #include <errno.h>
 
@@ -133,13 +134,14 @@ int reading_envelope(struct arena *a, const struct spool_record *record, struct 
 int reading_message(const struct reading *reading, struct arena *a,
                     const struct spool_record *record, struct db_message *ret, struct err *e)
 {
-    struct report *report;
+    struct report *report = NULL;
     struct db_message m;
     int rc = reading_envelope(a, record, &m, e);
     if (rc == 0)
         rc = report_read(a, record->body, &report_limits_default, &report, e);
     if (rc < 0)
         return rc == -ENOMEM ? too_large(e) : rc;
+    REQUIRE(report != NULL);
     m.report = report;
     if (events_make(reading, a, record, &m) < 0)
         return too_large(e);

@@ -77,8 +77,10 @@ static int stop(struct receiver *r, int64_t grace, int signals, struct err *e)
         return err_sys(e, rc, "thread");
     }
     uint64_t n;
+    int64_t began = clock_monotonic();
     while (read(j.done, &n, sizeof(n)) < 0) {
-        if (service_wait(signals, CLOCK_SECOND / 20) & SERVICE_STOP) {
+        unsigned told = service_wait(signals, CLOCK_SECOND / 20);
+        if ((told & SERVICE_STOP) && clock_monotonic() - began > SERVICE_SAME_WISH) {
             log_warn("stop_at_once");
             receiver_stop(r, 0);
         }

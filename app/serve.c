@@ -17,6 +17,7 @@ struct supervisor {
     bool ready;
     bool failed; /* a role never got ready: its own words are on standard error */
     int64_t receiver_grace;
+    int64_t stopping; /* since when */
 };
 
 static void start_due(struct supervisor *s, int64_t now)
@@ -119,7 +120,8 @@ static bool stop_role(struct supervisor *s, int i, int64_t grace, int signals, b
         unsigned told = service_wait(signals, CLOCK_SECOND / 10);
         int64_t now = clock_monotonic();
         reap(s, now);
-        if (c->pid && !at_once && ((told & SERVICE_STOP) || now - began > grace)) {
+        bool again = (told & SERVICE_STOP) && now - s->stopping > SERVICE_SAME_WISH;
+        if (c->pid && !at_once && (again || now - began > grace)) {
             log_warn("stop_at_once", KV("role", c->name));
             at_once = true;
             kill(c->pid, SIGKILL);
@@ -199,6 +201,7 @@ int serve_run(const struct command_line *l)
     if (rc == 0) {
         run(&s, l, signals);
         log_info("stopping");
+        s.stopping = clock_monotonic();
         bool at_once = stop_role(&s, ROLE_RECEIVE, s.receiver_grace, signals, false);
         at_once = stop_role(&s, ROLE_PROCESS, PROCESS_GRACE, signals, at_once);
         stop_role(&s, ROLE_MIGRATE, CLOCK_SECOND, signals, at_once);

@@ -12,6 +12,9 @@
 int service_signals(struct err *e);
 /* The signals told within timeout microseconds (negative: for ever) as bits, 0 when none was. */
 enum { SERVICE_STOP = 1, SERVICE_CHILD = 2, SERVICE_RELOAD = 4 /* SIGHUP */ };
+/* A further signal means "at once" only so long after the first: systemd and a terminal send theirs
+ * to all processes, and then comes the supervisor's. */
+enum { SERVICE_SAME_WISH = 500000 };
 unsigned service_wait(int signals, int64_t timeout);
 
 /* Tells whoever started this role that it serves: the descriptor of --ready-fd, and systemd. */

@@ -71,12 +71,34 @@ static size_t parts_of(const struct rules_pattern *p)
     return n;
 }
 
+/* A '|' outside of all brackets: beside a gap it is seldom what was meant. */
+static bool has_bare_bar(struct str text)
+{
+    int depth = 0;
+    bool in_class = false;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c == '\\')
+            i++;
+        else if (in_class)
+            in_class = c != ']';
+        else if (c == '[')
+            in_class = true;
+        else if (c == '(' || c == ')')
+            depth += c == '(' ? 1 : -1;
+        else if (c == '|' && depth == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Cuts a pattern into parts, from `part` of x on. */
 static int split_pattern(const struct rules_pattern *p, size_t part, struct expressions *x,
                          struct part *ret_parts, struct err *e)
 {
     struct str text = str_c(p->text);
-    for (size_t left = parts_of(p); left > 0; left--, part++, ret_parts++) {
+    size_t parts = parts_of(p);
+    for (size_t left = parts; left > 0; left--, part++, ret_parts++) {
         size_t end = str_find(text, gap, 0);
         struct str one = arena_str(&x->arena, str_trim(str_sub(text, 0, end)));
         text = str_from(text, end + gap.n);
@@ -85,6 +107,11 @@ static int split_pattern(const struct rules_pattern *p, size_t part, struct expr
         if (one.n == 0)
             return err_set(e, -EINVAL, "%s:%u: nothing beside \" ... \" in a pattern", file_of(p),
                            p->line);
+        if (parts > 1 && has_bare_bar(one))
+            return err_set(e, -EINVAL,
+                           "%s:%u: '|' beside \" ... \" in a pattern: expected parentheses around "
+                           "the alternatives, or a pattern line for each",
+                           file_of(p), p->line);
         ret_parts->owner = p->owner;
         ret_parts->next = (unsigned)(left - 1);
         x->texts[part] = one.p;

@@ -8,16 +8,16 @@
 #include "db/db.h"
 
 /* X(id, parameters, sql): the rows of each are described beside its function in migrations/. */
-#define DB_QUESTIONS(X)                                                                        \
-    X(DB_ASK_SUPPRESSIONS, 3, "tenant or NULL, limit, keys after this one or NULL")            \
-    X(DB_ASK_SUPPRESSION, 1, "address: every scope that holds it")                             \
-    X(DB_ASK_SUPPRESSED, 2, "address, tenant or NULL: one row, is it suppressed and why")      \
-    X(DB_ASK_EVENTS, 2, "limit, before this event id or NULL: the newest first")               \
-    X(DB_ASK_EVENT, 1, "event or message id: one row an event with words, rule and effect")    \
-    X(DB_ASK_EVIDENCE, 1, "event or message id: the raw mail, column raw (bytes)")             \
-    X(DB_ASK_SET_ASIDE, 1, "limit: the messages set aside, newest first")                      \
-    X(DB_ASK_SET_ASIDE_ONE, 1, "id: all that is known of one, column raw (bytes)")             \
-    X(DB_ASK_LANES, 0, "every lane and its position")                                          \
+#define DB_QUESTIONS(X)                                                                     \
+    X(DB_ASK_SUPPRESSIONS, 3, "tenant or NULL, limit, keys after this one or NULL")         \
+    X(DB_ASK_SUPPRESSION, 1, "address: every scope that holds it")                          \
+    X(DB_ASK_SUPPRESSED, 2, "address, tenant or NULL: one row, is it suppressed and why")   \
+    X(DB_ASK_EVENTS, 2, "limit, before this event id or NULL: the newest first")            \
+    X(DB_ASK_EVENT, 1, "event or message id: one row an event with words, rule and effect") \
+    X(DB_ASK_EVIDENCE, 1, "event or message id: the raw mail, column raw (bytes)")          \
+    X(DB_ASK_SET_ASIDE, 1, "limit: the messages set aside, newest first")                   \
+    X(DB_ASK_SET_ASIDE_ONE, 1, "id: all that is known of one, column raw (bytes)")          \
+    X(DB_ASK_LANES, 0, "every lane and its position")                                       \
     X(DB_ASK_COUNTS, 0, "rows: name, count; for `status`")
 
 enum db_question {

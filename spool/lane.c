@@ -3,38 +3,20 @@
 #include "base/clock.h"
 #include "base/require.h"
 #include "spool/io.h"
-#include "spool/record.h"
-#include "spool/segment.h"
+#include "spool/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum {
     WAITING_MAX = 64 << 20,   /* bytes that wait for the disk */
-    GROUP_KEEP = 4 << 20,     /* a group's buffer above this is not kept for the next */
-    ENTRIES_KEEP = 64 << 10,  /* nor are its entries */
     BACKOFF_MIN = 100 * 1000, /* microseconds without a try after the disk was full */
     BACKOFF_MAX = 1000 * 1000,
     ROOM_AT_MAIL = 4096, /* the least that a record will need */
-};
-
-struct entry {
-    spool_done_fn done;
-    void *ctx;
-    uint32_t bytes; /* of its frame */
-    int result;
-};
-
-struct group {
-    struct group *next;
-    struct buf frames;
-    struct entry *entries;
-    size_t n, room;
 };
 
 struct spool_lane {
@@ -43,7 +25,6 @@ struct spool_lane {
     spool_wake_fn wake;
     void *ctx;
     int lock_fd;
-    uint64_t payload_seed;
     struct buf envelope; /* the owner's, to encode into */
     pthread_t thread;
 
@@ -59,47 +40,11 @@ struct spool_lane {
     _Atomic int64_t full_until; /* no try before; 0: the disk is not known to be full */
 
     /* Only the sync thread's. */
-    struct segment segment; /* fd -1: none is open */
-    uint64_t last_number;
+    struct writer writer;
     int64_t backoff;
 };
 
 /* ---- the sync thread ---- */
-
-/* Numbers rise with the clock, so that they do so over a spool that was emptied, too. */
-static uint64_t number_next(uint64_t last)
-{
-    int64_t now = clock_now();
-    return now > 0 && (uint64_t)now > last ? (uint64_t)now : last + 1;
-}
-
-static int segment_start(struct spool_lane *l, uint64_t need, struct err *e)
-{
-    uint64_t number = number_next(l->last_number);
-    int rc = segment_create(l->s, l->number, number, l->payload_seed, need, &l->segment, e);
-    if (rc == 0)
-        l->last_number = number;
-    return rc;
-}
-
-/* Writes entries of g from index i on, as many as the segment takes. Returns the index behind them
- * and sets their results. */
-static size_t part_commit(struct spool_lane *l, struct group *g, size_t i, size_t at)
-{
-    struct segment *segment = &l->segment;
-    size_t first = i, bytes = 0;
-    for (; i < g->n && segment->end + bytes + g->entries[i].bytes <= l->s->segment_bytes; i++) {
-        record_head_seal(g->frames.p + at + bytes, segment->head_seed, segment->end + bytes);
-        bytes += g->entries[i].bytes;
-    }
-    REQUIRE(i > first);
-    int rc = segment_write(l->s, segment, g->frames.p + at, bytes);
-    if (rc < 0)
-        segment_seal(l->s, l->number, segment);
-    for (size_t k = first; k < i; k++)
-        g->entries[k].result = rc;
-    return i;
-}
 
 static void backoff_set(struct spool_lane *l, bool full)
 {
@@ -112,29 +57,6 @@ static void backoff_set(struct spool_lane *l, bool full)
     if (l->backoff > BACKOFF_MAX)
         l->backoff = BACKOFF_MAX;
     atomic_store(&l->full_until, clock_monotonic() + l->backoff);
-}
-
-static void group_commit(struct spool_lane *l, struct group *g)
-{
-    int rc = 0;
-    for (size_t i = 0, at = 0; i < g->n;) {
-        if (l->segment.fd >= 0 && l->segment.end + g->entries[i].bytes > l->s->segment_bytes)
-            segment_seal(l->s, l->number, &l->segment);
-        /* Once the disk is full, or no file can be made, the rest of the group would meet it too.
-         */
-        if (l->segment.fd < 0 && rc != -ENOSPC)
-            rc = segment_start(l, g->entries[i].bytes, NULL);
-        if (l->segment.fd < 0) {
-            for (; i < g->n; i++)
-                g->entries[i].result = rc;
-            break;
-        }
-        size_t end = part_commit(l, g, i, at);
-        rc = g->entries[i].result;
-        for (; i < end; i++)
-            at += g->entries[i].bytes;
-    }
-    backoff_set(l, rc == -ENOSPC);
 }
 
 /* Waits until there is work. While the spool is over its limit it looks now and then whether it
@@ -158,12 +80,6 @@ static void work_wait(struct spool_lane *l)
     }
 }
 
-static void group_trim(struct group *g)
-{
-    if (g->frames.room > GROUP_KEEP)
-        buf_free(&g->frames);
-}
-
 static void *lane_thread(void *arg)
 {
     struct spool_lane *l = arg;
@@ -179,8 +95,8 @@ static void *lane_thread(void *arg)
 
         size_t bytes = g ? g->frames.n : 0;
         if (g) {
-            group_commit(l, g);
-            group_trim(g);
+            backoff_set(l, writer_commit(&l->writer, g) == -ENOSPC);
+            group_written(g);
             usage_written(l->s, bytes);
         }
         /* A folder that can't be read now leaves the figure as it was; the next try is near. */
@@ -198,40 +114,6 @@ static void *lane_thread(void *arg)
     }
     pthread_mutex_unlock(&l->lock);
     return NULL;
-}
-
-/* ---- groups ---- */
-
-static void group_free(struct group *g)
-{
-    if (!g)
-        return;
-    buf_free(&g->frames);
-    free(g->entries);
-    free(g);
-}
-
-static struct group *group_new(void)
-{
-    struct group *g = calloc(1, sizeof(*g));
-    if (g)
-        buf_init(&g->frames, WAITING_MAX + SPOOL_RECORD_MAX);
-    return g;
-}
-
-static bool group_reserve(struct group *g, size_t bytes)
-{
-    if (buf_reserve(&g->frames, bytes) < 0)
-        return false;
-    if (g->n < g->room)
-        return true;
-    size_t room = g->room ? g->room * 2 : 64;
-    struct entry *entries = reallocarray(g->entries, room, sizeof(*entries));
-    if (!entries)
-        return false;
-    g->entries = entries;
-    g->room = room;
-    return true;
 }
 
 /* ---- the owner's side ---- */
@@ -261,17 +143,8 @@ static int append_locked(struct spool_lane *l, const struct record_head *head, s
             return -ENOBUFS;
         pthread_cond_signal(&l->work);
     }
-    struct group *g = l->gathering;
-    if (!group_reserve(g, bytes))
+    if (group_add(l->gathering, head, buf_str(&l->envelope), body, done, ctx) < 0)
         return -ENOBUFS;
-    char *to = g->frames.p + g->frames.n;
-    record_head_put(to, head);
-    memcpy(to + RECORD_HEAD, l->envelope.p, l->envelope.n);
-    if (body.n)
-        memcpy(to + RECORD_HEAD + l->envelope.n, body.p, body.n);
-    memset(to + RECORD_HEAD + head->payload, 0, bytes - RECORD_HEAD - head->payload);
-    g->frames.n += bytes;
-    g->entries[g->n++] = (struct entry){.done = done, .ctx = ctx, .bytes = (uint32_t)bytes};
     l->waiting += bytes;
     return 0;
 }
@@ -292,7 +165,7 @@ int spool_append(struct spool_lane *l, const struct spool_envelope *envelope, st
     bool room = usage_has_room(l->s, bytes);
     struct record_head head = {.payload = (uint32_t)payload};
     if (room)
-        head.checksum = record_checksum(l->payload_seed, buf_str(&l->envelope), body);
+        head.checksum = record_checksum(l->writer.payload_seed, buf_str(&l->envelope), body);
 
     pthread_mutex_lock(&l->lock);
     if (room) {
@@ -316,14 +189,11 @@ void spool_lane_reap(struct spool_lane *l)
     l->done_end = &l->done;
     pthread_mutex_unlock(&l->lock);
     while (g) {
-        for (size_t i = 0; i < g->n; i++)
-            g->entries[i].done(g->entries[i].ctx, g->entries[i].result);
+        group_answer(g);
         struct group *next = g->next;
         g->next = NULL;
-        g->n = 0;
-        buf_clear(&g->frames);
         pthread_mutex_lock(&l->lock);
-        if (!l->spare && g->room <= ENTRIES_KEEP) {
+        if (!l->spare && group_worth_keeping(g)) {
             l->spare = g;
             g = NULL;
         }
@@ -358,17 +228,7 @@ static int lane_begin(struct spool_lane *l, struct err *e)
     int rc = lane_lock(l, e);
     if (rc < 0)
         return rc;
-    uint64_t *numbers;
-    size_t n;
-    rc = journal_segments(l->s, l->number, &numbers, &n, e);
-    if (rc < 0)
-        return rc;
-    l->last_number = n ? numbers[n - 1] : 0;
-    free(numbers);
-    if (l->last_number >= INT64_MAX)
-        return err_set(e, -EIO, "lane %u of %s has used up its segment numbers", l->number,
-                       l->s->directory);
-    return segment_start(l, 0, e);
+    return writer_open(&l->writer, l->s, l->number, e);
 }
 
 static int thread_start(struct spool_lane *l, struct err *e)
@@ -386,8 +246,7 @@ static int thread_start(struct spool_lane *l, struct err *e)
 
 static void lane_free(struct spool_lane *l)
 {
-    if (l->segment.fd >= 0)
-        segment_seal(l->s, l->number, &l->segment);
+    writer_close(&l->writer);
     if (l->lock_fd >= 0)
         close(l->lock_fd);
     group_free(l->spare);
@@ -409,12 +268,10 @@ int spool_lane_open(struct spool *s, unsigned lane, spool_wake_fn wake, void *ct
     l->wake = wake;
     l->ctx = ctx;
     l->lock_fd = -1;
-    l->segment.fd = -1;
+    l->writer.segment.fd = -1;
     l->done_end = &l->done;
     /* Twice what an envelope may have: too long a one is told from no memory. */
     buf_init(&l->envelope, 2 * RECORD_ENVELOPE_MAX);
-    struct id random = id_random();
-    memcpy(&l->payload_seed, random.b, sizeof(l->payload_seed));
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -3,15 +3,12 @@
 #include "base/require.h"
 #include "spool/damage.h"
 #include "spool/io.h"
-#include "spool/record.h"
-#include "spool/segment.h"
+#include "spool/window.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { BUFFER = 1 << 20 };
 
 struct spool_reader {
     struct spool *s;
@@ -19,111 +16,12 @@ struct spool_reader {
     int lock_fd;
     struct spool_position at;
     struct segment segment; /* fd -1: none is open */
-    bool ended;             /* no writer adds to the segment any more: limit is final */
-    uint64_t limit;         /* bytes before it may be read */
-    uint64_t vouched;       /* bytes before it were synced: what is no record there is damage */
-    char *buffer;           /* bytes of the segment at buffer_at, all before limit */
-    uint64_t buffer_at;
-    size_t buffer_n;
+    struct window window;
+    bool ended;       /* no writer adds to the segment any more: the window's limit is final */
+    uint64_t vouched; /* bytes before it were synced: what is no record there is damage */
     struct spool_position counted; /* damage before it has been counted */
     struct spool_reader_stats stats;
 };
-
-/* ---- bytes ---- */
-
-/* *ret: at least want bytes (at most BUFFER) at offset, of which all stand before the limit. */
-static int peek(struct spool_reader *r, uint64_t offset, size_t want, struct str *ret,
-                struct err *e)
-{
-    REQUIRE(want <= BUFFER && offset + want <= r->limit);
-    uint64_t end = r->buffer_at + r->buffer_n;
-    if (offset < r->buffer_at || offset + want > end) {
-        size_t n = r->limit - offset > BUFFER ? BUFFER : (size_t)(r->limit - offset);
-        r->buffer_n = 0;
-        ssize_t got = io_read(r->segment.fd, r->buffer, n, offset);
-        if (got < 0 || (size_t)got < want)
-            return err_set(e, -EIO, "read segment %llu of lane %u at %llu: %s",
-                           (unsigned long long)r->segment.number, r->lane,
-                           (unsigned long long)offset,
-                           got < 0 ? "the disk failed" : "it is shorter than its writer says");
-        r->buffer_at = offset;
-        r->buffer_n = (size_t)got;
-        end = offset + r->buffer_n;
-    }
-    *ret = str_of(r->buffer + (offset - r->buffer_at), (size_t)(end - offset));
-    return 0;
-}
-
-/* 1: *ret is the head at offset; 0: there is none. */
-static int head_at(struct spool_reader *r, uint64_t offset, struct record_head *ret, struct err *e)
-{
-    if (r->limit - offset < RECORD_HEAD)
-        return 0;
-    struct str bytes;
-    int rc = peek(r, offset, RECORD_HEAD, &bytes, e);
-    if (rc < 0)
-        return rc;
-    return record_head_get(bytes.p, r->segment.head_seed, offset, ret);
-}
-
-/* The first offset from from on where a head stands; the limit when there is none. */
-static int head_search(struct spool_reader *r, uint64_t from, uint64_t *ret, struct err *e)
-{
-    uint64_t at = from;
-    while (at < r->limit && r->limit - at >= RECORD_HEAD) {
-        struct str bytes;
-        int rc = peek(r, at, RECORD_HEAD, &bytes, e);
-        if (rc < 0)
-            return rc;
-        for (size_t i = 0; i + RECORD_HEAD <= bytes.n; i += RECORD_ALIGN, at += RECORD_ALIGN) {
-            struct record_head head;
-            if (record_magic_at(bytes.p + i) &&
-                record_head_get(bytes.p + i, r->segment.head_seed, at, &head)) {
-                *ret = at;
-                return 0;
-            }
-        }
-    }
-    *ret = r->limit;
-    return 0;
-}
-
-static int zero_to_limit(struct spool_reader *r, uint64_t from, bool *ret, struct err *e)
-{
-    bool zero = true;
-    for (uint64_t at = from; at < r->limit && zero;) {
-        struct str bytes;
-        int rc = peek(r, at, 1, &bytes, e);
-        if (rc < 0)
-            return rc;
-        zero = bytes.p[0] == 0 && memcmp(bytes.p, bytes.p + 1, bytes.n - 1) == 0;
-        at += bytes.n;
-    }
-    *ret = zero;
-    return 0;
-}
-
-/* The payload of the frame at r->at, copied into a. 1; 0: not what its checksum says. */
-static int payload_read(struct spool_reader *r, const struct record_head *head, struct arena *a,
-                        struct str *ret, struct err *e)
-{
-    uint64_t from = r->at.offset + RECORD_HEAD;
-    char *copy = arena_alloc(a, head->payload);
-    if (!copy)
-        return err_set(e, -ENOMEM, "read a record of %u bytes: no memory", head->payload);
-    if (head->payload <= BUFFER / 4) {
-        struct str bytes;
-        int rc = peek(r, from, head->payload, &bytes, e);
-        if (rc < 0)
-            return rc;
-        memcpy(copy, bytes.p, head->payload);
-    } else if (io_read(r->segment.fd, copy, head->payload, from) != (ssize_t)head->payload) {
-        return err_set(e, -EIO, "read segment %llu of lane %u at %llu",
-                       (unsigned long long)r->segment.number, r->lane, (unsigned long long)from);
-    }
-    *ret = str_of(copy, head->payload);
-    return record_checksum(r->segment.payload_seed, *ret, STR("")) == head->checksum;
-}
 
 /* ---- damage ---- */
 
@@ -146,10 +44,10 @@ static int tail_end(struct spool_reader *r, struct err *e)
 {
     bool clean;
     uint64_t end = r->at.offset;
-    int rc = zero_to_limit(r, end, &clean, e);
+    int rc = window_zero(&r->window, end, &clean, e);
     if (rc < 0)
         return rc;
-    r->limit = end;
+    r->window.limit = end;
     segment_mark_sealed(&r->segment, end);
     /* Gives back what was allocated ahead; a tail that may be of interest stays. */
     if (clean)
@@ -163,10 +61,10 @@ static int tail_end(struct spool_reader *r, struct err *e)
 static int bad_skip(struct spool_reader *r, uint64_t from, struct err *e)
 {
     uint64_t next;
-    int rc = head_search(r, from, &next, e);
+    int rc = window_search(&r->window, from, &next, e);
     if (rc < 0)
         return rc;
-    if (next == r->limit) {
+    if (next == r->window.limit) {
         if (r->at.offset >= r->vouched)
             return tail_end(r, e);
         next = r->vouched;
@@ -180,19 +78,19 @@ static int bad_skip(struct spool_reader *r, uint64_t from, struct err *e)
 static int frame_next(struct spool_reader *r, struct arena *a, struct spool_record *ret,
                       struct err *e)
 {
-    while (r->at.offset < r->limit) {
+    while (r->at.offset < r->window.limit) {
         struct record_head head;
         struct spool_record record = {.at = r->at};
         uint64_t from = r->at.offset + RECORD_ALIGN;
-        int rc = head_at(r, r->at.offset, &head, e);
+        int rc = window_head(&r->window, r->at.offset, &head, e);
         if (rc < 0)
             return rc;
         if (rc == 1) {
             size_t frame = record_frame_bytes(head.payload);
             struct str payload;
-            bool whole = frame <= r->limit - r->at.offset;
-            from = whole ? r->at.offset + frame : r->limit;
-            rc = whole ? payload_read(r, &head, a, &payload, e) : 0;
+            bool whole = frame <= r->window.limit - r->at.offset;
+            from = whole ? r->at.offset + frame : r->window.limit;
+            rc = whole ? window_payload(&r->window, r->at.offset, &head, a, &payload, e) : 0;
             if (rc == 1)
                 rc = record_decode(a, payload, &record);
             else if (rc == 0)
@@ -248,7 +146,7 @@ static int limit_final(struct spool_reader *r, uint64_t size, struct err *e)
                        (unsigned long long)r->segment.number, r->lane, strerrorname_np(errno));
     if (size > SEGMENT_BYTES_MAX)
         size = SEGMENT_BYTES_MAX; /* no writer of ours made it longer */
-    r->limit = sealed && sealed < size ? sealed : size;
+    r->window.limit = sealed && sealed < size ? sealed : size;
     r->vouched = sealed ? sealed : synced;
     /* A file that someone has cut: what is missing can only be counted. */
     if (r->vouched > size) {
@@ -280,7 +178,7 @@ static int limit_find(struct spool_reader *r, struct err *e)
                        (unsigned long long)r->segment.number, r->lane);
     if (sealed || gone)
         return limit_final(r, size, e);
-    r->limit = r->vouched = synced;
+    r->window.limit = r->vouched = synced;
     return 0;
 }
 
@@ -346,8 +244,8 @@ static int segment_go(struct spool_reader *r, uint64_t least, struct err *e)
     if (r->at.offset < SEGMENT_HEADER)
         r->at.offset = SEGMENT_HEADER;
     r->ended = false;
-    r->limit = r->vouched = SEGMENT_HEADER;
-    r->buffer_n = 0;
+    r->vouched = SEGMENT_HEADER;
+    window_reset(&r->window, SEGMENT_HEADER);
     return 1;
 }
 
@@ -360,9 +258,9 @@ int spool_next(struct spool_reader *r, struct arena *a, struct spool_record *ret
             if (rc <= 0)
                 return rc;
         }
-        while (!r->ended || r->at.offset < r->limit) {
+        while (!r->ended || r->at.offset < r->window.limit) {
             int rc = limit_find(r, e);
-            if (rc == 0 && r->at.offset < r->limit)
+            if (rc == 0 && r->at.offset < r->window.limit)
                 rc = frame_next(r, a, ret, e);
             else if (rc == 0 && !r->ended)
                 return 0;
@@ -427,8 +325,8 @@ int spool_reader_open(struct spool *s, unsigned lane, struct spool_position posi
     r->lane = lane;
     r->lock_fd = -1;
     r->segment.fd = -1;
-    r->buffer = malloc(BUFFER);
-    int rc = r->buffer ? reader_lock(r, e) : err_sys(e, -ENOMEM, "read lane %u", lane);
+    int rc = window_init(&r->window, &r->segment, lane);
+    rc = rc < 0 ? err_sys(e, rc, "read lane %u", lane) : reader_lock(r, e);
     if (rc < 0) {
         spool_reader_free(r);
         return rc;
@@ -445,6 +343,6 @@ void spool_reader_free(struct spool_reader *r)
     segment_close(&r->segment);
     if (r->lock_fd >= 0)
         close(r->lock_fd);
-    free(r->buffer);
+    window_free(&r->window);
     free(r);
 }

@@ -16,7 +16,9 @@ enum {
     MARKS_AT = 2048,
     ALLOCATE_MAX = 4 << 20,
     ALLOCATE_MIN = 64 << 10,
-    MARK_BITS = 40, /* for the length; the rest checks it */
+    ZERO_AHEAD = 256 << 10,
+    ZERO_FOR_MAX = 32 << 10, /* bytes of a group that is small enough to make it worth while */
+    MARK_BITS = 40,          /* for the length; the rest checks it */
 };
 
 static const char segment_magic[8] = "bmxsegm\n";
@@ -203,11 +205,30 @@ int segment_create(const struct spool *s, unsigned lane, uint64_t number, uint64
     return 0;
 }
 
+/* Space that was only allocated makes a file system note, by a commit of its own in each sync, that
+ * it now holds bytes. That costs a small group more than the group itself, so a piece ahead is
+ * filled with zeros once, in the same sync as the group that reaches it. Large groups do without:
+ * the disk would have to write twice as much. */
+static void zero_ahead(const struct spool *s, struct segment *g, uint64_t end, size_t n)
+{
+    static char zeros[ZERO_AHEAD];
+    if (end <= g->zeroed || n > ZERO_FOR_MAX || end >= g->allocated)
+        return;
+    uint64_t to = (end + ZERO_AHEAD) & ~(uint64_t)(SEGMENT_HEADER - 1);
+    if (to > g->allocated)
+        to = g->allocated;
+    /* A failure leaves the zeros that were there; it matters to nobody. */
+    if (io_write(s->io, g->fd, zeros, (size_t)(to - end), end) == 0)
+        g->zeroed = to;
+}
+
 int segment_write(const struct spool *s, struct segment *g, const char *frames, size_t n)
 {
     int rc = allocate(s, g, g->end + n);
     if (rc == 0)
         rc = io_write(s->io, g->fd, frames, n, g->end);
+    if (rc == 0)
+        zero_ahead(s, g, g->end + n, n);
     if (rc == 0 && s->io->fdatasync(g->fd) < 0)
         rc = io_code(errno) == -ENOSPC ? -ENOSPC : -EIO;
     if (rc < 0)

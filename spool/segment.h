@@ -24,6 +24,7 @@ struct segment {
     struct segment_marks *marks;
     uint64_t end;       /* writer: where the next frame goes */
     uint64_t allocated; /* writer: size of the file */
+    uint64_t zeroed;    /* writer: bytes before it are written, if only with zeros */
 };
 
 /* A file of at least need bytes behind its header, durable under its name; nothing is left behind

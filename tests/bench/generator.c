@@ -30,6 +30,7 @@ struct connection {
     unsigned replies_due; /* of a pipelined envelope */
     bool waiting;         /* for its turn, when a rate is set */
     unsigned long sent;   /* messages on this connection */
+    unsigned long number; /* of the message in hand */
     char *out;            /* the message with its number in */
     size_t out_n, out_at;
     char in[REPLY_MAX];
@@ -180,7 +181,7 @@ static void message_begin(struct connection *c)
     c->waiting = !has_turn();
     if (c->waiting)
         return;
-    started++;
+    c->number = options.first + started++;
     c->sent++;
     if (options.pipeline) {
         snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n", options.from,
@@ -196,7 +197,7 @@ static void message_begin(struct connection *c)
 static void body(struct connection *c)
 {
     char number[MARK + 1];
-    snprintf(number, sizeof number, "%012lu", options.first + started);
+    snprintf(number, sizeof number, "%012lu", c->number);
     memcpy(c->out, template, template_n);
     for (size_t i = 0; i < places_n; i++)
         memcpy(c->out + places[i], number, MARK);

@@ -13,19 +13,21 @@ from smtp import Client, Ledger, Lost, Refused, bounce
 
 
 def fill(setup, ledger, most, seconds=60):
-    """Sends until refused: the refusals' stages and texts."""
+    """Sends until refused, then smaller ones until even those are: the refusals."""
     refusals = []
     client = Client(setup.port)
     end = time.monotonic() + seconds
+    size = 8000
     for _ in range(most):
         expect(time.monotonic() < end, "the spool never filled up")
         address = ledger.new_address()
         try:
-            ledger.attempt(client, bounce(address, 8000), address)
+            ledger.attempt(client, bounce(address, size), address)
         except Refused as e:
             refusals.append(e)
-            if len(refusals) >= 5:
+            if len(refusals) >= 4 and size < 8000:
                 break
+            size = 8000 if len(refusals) < 2 else 1000
             client.command("RSET", 2)
         except Lost as e:
             raise Failure(f"a full spool must be answered, not hung up on: {e}") from None

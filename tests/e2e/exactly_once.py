@@ -53,7 +53,8 @@ class Stream:
             connection.close()
 
     def allow(self, count):
-        self.allowance.release(count)
+        if count > 0:
+            self.allowance.release(count)
 
     def stop(self):
         self.stopping = True
@@ -111,7 +112,7 @@ def test(setup):
     while killer.total() < kills:
         expect(time.monotonic() < end, f"only {killer.total()} kills in time")
         # Let some through, and strike while they are on their way.
-        share = min(messages - allowed, setup.random.randint(1, 2 * messages // kills))
+        share = min(messages - allowed, setup.random.randint(1, messages * 3 // (2 * kills)))
         stream.allow(share)
         allowed += share
         time.sleep(setup.random.uniform(0.02, 0.6) * min(TIME_SCALE, 2))

@@ -31,7 +31,7 @@ def attempt(setup, ledger):
 def test(setup):
     shim = harness.find_shim("libfsync_shim.so")
     control = setup.box.path("fail-fdatasync")
-    env = harness.preload(setup.program, shim)
+    env = harness.preload(setup, shim)
     env["BOUNCEMX_FSYNC_CONTROL"] = control
     setup.configure(receiver={"threads": 1}, processor={"workers": 1})
     setup.database()

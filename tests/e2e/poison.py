@@ -108,7 +108,7 @@ def random_kills(setup, ledger):
 
 def test(setup):
     log = setup.box.path("poison.log")
-    env = harness.preload(setup.program, harness.find_shim("libpoison_shim.so"))
+    env = harness.preload(setup, harness.find_shim("libpoison_shim.so"))
     env["BOUNCEMX_POISON_LOG"] = log
     setup.configure(processor={"watchdog": "1500ms", "workers": 1}, receiver={"threads": 1})
     setup.database()

@@ -137,7 +137,7 @@ def kill_pid(pid, sig=signal.SIGKILL):
 class Process:
     """One started program; its output goes to a log file of the sandbox."""
 
-    def __init__(self, sandbox, name, argv, env=None):
+    def __init__(self, sandbox, name, argv, env=None, pass_fds=()):
         self.name = name
         self.argv = [str(a) for a in argv]
         self.log_path = os.path.join(sandbox.logs, f"{name}.log")
@@ -147,7 +147,7 @@ class Process:
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(
                 self.argv, env=full_env, cwd=sandbox.run_directory, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True)
+                stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=pass_fds)
         self.pid = self.popen.pid
 
     def running(self):
@@ -216,8 +216,8 @@ class Sandbox:
         os.chmod(path, mode)
         return path
 
-    def start(self, name, argv, env=None):
-        return Process(self, name, argv, env)
+    def start(self, name, argv, env=None, pass_fds=()):
+        return Process(self, name, argv, env, pass_fds)
 
     def mount_tmpfs(self, name, size):
         """A tmpfs of size bytes; Skip where that is not allowed."""

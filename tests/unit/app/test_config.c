@@ -313,7 +313,24 @@ static void test_defaults_and_values(void **state)
     assert_int_equal(c->limits.session_timeout, 90000000);
     assert_int_equal(c->limits.data_timeout, 0);
     assert_int_equal(c->log.addresses, 1);
+    assert_int_equal(c->spool.keep_bytes, 1 << 20);
     assert_string_equal(c->listen[0].address, "::1");
+    config_free(c);
+    place_remove(&p);
+}
+
+static void test_default_follows_small_segments(void **state)
+{
+    (void)state;
+    struct place p;
+    struct config *c = NULL;
+    place_make(&p);
+    assert_int_equal(load(&p,
+                          STR("domains: [{name: b.example.com}]\n"
+                              "spool: {directory: s, segment_bytes: 64KiB}\n"),
+                          &c),
+                     0);
+    assert_int_equal(c->spool.keep_bytes, 32 << 10);
     config_free(c);
     place_remove(&p);
 }
@@ -475,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_file_too_large),
         cmocka_unit_test(test_defaults_and_values),
+        cmocka_unit_test(test_default_follows_small_segments),
         cmocka_unit_test(test_later_keys_warn),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_messages_are_safe),

@@ -251,6 +251,14 @@ static void test_user_errors(void **state)
                      "HS_FLAG_ALLOWEMPTY to enable support.");
     put("a.rules", "rule a\n  category policy\n  pattern x ...  ... y\n  source s\n  example x\n");
     check_load_error("/a.rules:3: nothing beside \" ... \" in a pattern");
+    put("a.rules", "rule a\n  category policy\n  pattern x|y ... z\n  source s\n  example x\n");
+    check_load_error(
+        "/a.rules:3: '|' beside \" ... \" in a pattern: expected parentheses around the "
+        "alternatives, or a pattern line for each");
+    put("a.rules", HEAD "  pattern [|(] ... (a|b) ... \\|\n  example x\n");
+    if (load(&c, &e) < 0)
+        fail_msg("%s", e.text);
+    classifier_free(c);
     put("a.rules", HEAD "  example x\n");
     put("b.rules", HEAD "  example x\n");
     assert_int_equal(load(&c, &e), -EINVAL);

@@ -109,9 +109,9 @@ static char folder[64];
 
 static void cluster(const char *what)
 {
-    char command[400];
+    char command[4200];
     const char *sh = getenv("BOUNCEMX_POSTGRES_SH");
-    snprintf(command, sizeof(command), "%s %s %s %s >/dev/null 2>&1",
+    snprintf(command, sizeof(command), "'%s' %s %s %s >/dev/null 2>&1",
              sh ? sh : TEST_SOURCE_DIR "/tests/support/postgres.sh", what, folder,
              strcmp(what, "start") == 0 ? "--no-fsync" : "");
     if (system(command) != 0)

@@ -47,7 +47,8 @@ static UNUSED void folder_remove(const char *path)
 
 static UNUSED void folder_make(char path[64])
 {
-#ifdef FIXTURE_IN_MEMORY /* for tests of thousands of files, whose syncs would take minutes */
+#ifdef FIXTURE_IN_MEMORY /* for tests of thousands of syncs, which a busy disk would take minutes \
+                            for */
     snprintf(path, 64, "/dev/shm/bouncemx-spool-XXXXXX");
     if (mkdtemp(path))
         return;

@@ -1,4 +1,5 @@
 /* The journal as its users see it: what is appended is read, once, in order, over restarts. */
+#define FIXTURE_IN_MEMORY
 #include "fixture.h"
 
 static void reads_what_was_appended(void **state)

@@ -1,5 +1,6 @@
 /* Writers and readers at work at the same time, as receiver threads and workers are; what preset
  * tsan looks at. And the worker's mark of what it has in hand. */
+#define FIXTURE_IN_MEMORY
 #include "fixture.h"
 
 #include "spool/inflight.h"

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The main job, as a person would try it: serve, a bounce sent by swaks, a suppression got by the
+command line, the mail shown byte for byte, status, drain, stop."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import harness  # noqa: E402
+from harness import Skip, expect, wait_until  # noqa: E402
+
+DSN = """\
+From: MAILER-DAEMON@relay.example
+To: news@bounces.example.test
+Subject: Undelivered mail
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=edge
+
+--edge
+Content-Type: text/plain
+
+Nobody of that name here.
+
+--edge
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; relay.example
+
+Final-Recipient: rfc822; Gone@Shop.Example
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 <Gone@Shop.Example>: user unknown
+
+--edge--
+"""
+
+
+def send(setup, body, recipient):
+    path = setup.box.write("mail.eml", body)
+    done = subprocess.run(
+        ["swaks", "--server", "127.0.0.1", "--port", str(setup.port), "--from", "<>",
+         "--to", recipient, "--data", "@" + path, "--helo", "relay.example"],
+        capture_output=True, text=True, timeout=60, check=False)
+    expect(done.returncode == 0, f"swaks: {done.stdout}{done.stderr}")
+
+
+def test(setup):
+    if not shutil.which("swaks"):
+        raise Skip("swaks is not installed")
+    setup.database(migrate=False)
+    refused = setup.command("serve", code=1)
+    expect("migrate" in refused.errors, f"serve without a schema: {refused.errors}")
+    process = setup.box.start("serve", [setup.program, "serve", "--migrate", "--config",
+                                        setup.config_path])
+    setup.roles["serve"] = process
+    setup.wait_port("serve", 60)
+    wait_until("the schema to be made", 60,
+               lambda: setup.command("migrate", "--check", code=None).returncode == 0)
+
+    send(setup, DSN, "news@bounces.example.test")
+    send(setup, DSN.replace("Gone@Shop.Example", "other@mail.example"),
+         "b+verp.user=list.example@bounces.example.test")
+    wait_until("the suppression", 60, lambda: setup.command(
+        "suppression", "get", "gone@shop.example", code=None).returncode == 0)
+    wait_until("the second", 60, lambda: setup.command(
+        "suppression", "get", "verp.user@list.example", code=None).returncode == 0)
+
+    row = json.loads(setup.command("suppression", "get", "GONE@shop.example", "--json").out)
+    expect(row["address_key"] == "gone@shop.example" and row["class"] == "hard", f"{row}")
+    expect(row["category"] == "bad_mailbox" and "user unknown" in row["diagnostic"], f"{row}")
+    listed = setup.json_lines("suppression", "list")
+    expect([r["address_key"] for r in listed] == ["gone@shop.example", "verp.user@list.example"],
+           f"listed: {listed}")
+    # The envelope named the person: never another address that the report names.
+    setup.command("suppression", "get", "other@mail.example", code=1)
+    setup.command("suppression", "check", "gone@shop.example")
+    done = setup.command("suppression", "check", "other@mail.example", code=1)
+    expect("not suppressed" in done.out, done.out)
+
+    events = setup.json_lines("events")
+    expect(len(events) == 2 and all(e["kind"] == "bounce" for e in events), f"{events}")
+    shown = setup.command("show", row["event_id"])
+    expect("user unknown" in shown.out and "Reporting-MTA" in shown.out, shown.out[:2000])
+    raw = setup.command("show", row["event_id"], "--raw").out
+    expect(raw.endswith(DSN.replace("\n", "\r\n")) or DSN.replace("\n", "\r\n") in raw, raw)
+
+    status = json.loads(setup.command("status", "--json").out)
+    expect(status["events"] == 2 and status["messages"] == 2 and status["set_aside"] == 0,
+           f"{status}")
+    expect("process" in status["receiver"], f"{status}")
+    table = setup.command("suppression", "list").out.splitlines()
+    expect(len(table) == 3 and table[0].startswith("ADDRESS"), f"{table}")
+
+    drained = setup.command("drain", "--timeout", "30s")
+    expect("can be removed" in drained.out, drained.out + drained.errors)
+    with socket.socket() as probe:
+        expect(probe.connect_ex(("127.0.0.1", setup.port)) != 0, "the port is open after drain")
+    expect(process.running(), "serve ended with the receiver that was drained")
+    setup.stop("serve")
+
+
+if __name__ == "__main__":
+    harness.main("smoke", test)
