@@ -75,6 +75,35 @@ static bool is_announced(struct str text, size_t at)
     return before.n > 0 && (before.p[before.n - 1] == ':' || before.p[before.n - 1] == '-');
 }
 
+/* "c=US;a= ;p=Example;o=Site;dda:SMTP=": the X.400 address around one (RFC 2156). */
+static bool is_x400(struct str before)
+{
+    return (str_istarts(before, STR("c=")) || str_istarts(before, STR("/c=")) ||
+            str_istarts(before, STR("/g="))) &&
+           (str_iends(before, STR("dda:")) || str_iends(before, STR("dda:smtp=")) ||
+            str_iends(before, STR("rfc-822=")));
+}
+
+/* "on Mon, 5 Jan 2026": Exchange's date behind an address. */
+static bool is_dated(struct str rest)
+{
+    static const struct str days[] = {STR_INIT("mon"), STR_INIT("tue"), STR_INIT("wed"),
+                                      STR_INIT("thu"), STR_INIT("fri"), STR_INIT("sat"),
+                                      STR_INIT("sun")};
+    if (!str_istarts(rest, STR("on ")))
+        return false;
+    for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++)
+        if (str_istarts(str_from(rest, 3), days[i]))
+            return true;
+    return false;
+}
+
+/* True when the last word of s is that one. */
+static bool ends_in_word(struct str s, struct str word)
+{
+    return str_iends(s, word) && (s.n == word.n || !ascii_is_alpha(s.p[s.n - word.n - 1]));
+}
+
 static enum stand stand_of(struct str text, struct str line, struct str address)
 {
     size_t from = (size_t)(address.p - line.p), to = from + address.n;
@@ -82,14 +111,16 @@ static enum stand stand_of(struct str text, struct str line, struct str address)
     while (after.n > 0 && strchr(">\"')]", after.p[0]) && after.p[0])
         after = str_from(after, 1);
     bool reply = reply_codes_find(line).reply > 0;
-    if (only_marks(before)) {
+    if (only_marks(before) || is_x400(before)) {
         struct str rest = str_trim(after);
-        if (rest.n == 0 || strchr(":;,(.-|=", rest.p[0]) || reply ||
+        if (rest.n == 0 || strchr(":;,(.-|=", rest.p[0]) || reply || is_dated(rest) ||
             (after.p[0] == '\t' || str_starts(after, STR("  "))) ||
             is_announced(text, (size_t)(line.p - text.p)))
             return STAND_HEAD;
         return STAND_LABELLED;
     }
+    if (ends_in_word(before, STR("from")))
+        return STAND_NONE; /* the sender */
     if (reply || str_ifind(before, STR("rcpt to"), 0) < before.n)
         return STAND_REPLY;
     if (str_ieq(before, STR("to: <")) || str_ieq(before, STR("to:")))
@@ -132,6 +163,8 @@ static size_t candidates_find(const struct reader *r, struct str notice, struct 
             continue;
         struct str line = line_around(notice, (size_t)(address.p - notice.p));
         enum stand stand = stand_of(notice, line, address);
+        if (stand == STAND_NONE)
+            continue;
         if (stand < STAND_NAMED &&
             (is_reporter(r, address) || mailbox_eq(address, sender) || notice_is_contact(line) ||
              str_istarts(str_trim(line), STR("from"))))
@@ -233,8 +266,7 @@ struct str freeform_reason(struct str notice, struct str address)
     return best;
 }
 
-/* The first paragraph with a reply or status code in it. */
-static struct str coded_line(struct str notice)
+struct str freeform_coded(struct str notice)
 {
     for (size_t at = 0; at < notice.n;) {
         struct str line = line_at(notice, at);
@@ -253,7 +285,7 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
     struct status_codes codes = reply_codes_find(reason);
     if (codes.reply == 0 && codes.status.n == 0) {
         if (!r->coded_known)
-            r->coded = coded_line(notice);
+            r->coded = freeform_coded(notice);
         r->coded_known = true;
         if (r->coded.n > 0)
             reason = r->coded;
@@ -262,6 +294,17 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
     codes = reply_codes_find(to->diagnostic);
     to->status = codes.status;
     to->reply_code = codes.reply;
+}
+
+/* "(expanded from: <a@b.example>)": what the sender wrote, Sendmail. */
+static struct str expanded_from(struct str reason)
+{
+    struct str head = STR("(expanded from:"), address;
+    reason = str_trim(str_sub(reason, 0, LINE_BYTES));
+    size_t at = head.n;
+    if (!str_istarts(reason, head) || !mailbox_next(line_at(reason, 0), &at, &address))
+        return (struct str){NULL, 0};
+    return address;
 }
 
 static void recipient_take(struct reader *r, struct str notice, struct str address)
@@ -273,15 +316,20 @@ static void recipient_take(struct reader *r, struct str notice, struct str addre
     if (!to)
         return;
     to->final_recipient = copy;
-    words_take(r, to, notice, freeform_reason(notice, address));
+    struct str reason = freeform_reason(notice, address);
+    to->original_recipient = mailbox_copy(r->a, expanded_from(reason));
+    words_take(r, to, notice, reason);
 }
 
-/* A notice that names nobody: the words are kept; the envelope may tell whom they are about. */
+/* A notice that names nobody: the words are kept; the envelope may tell whom they are about, and
+ * the returned message when it went to one only. */
 static void nobody_take(struct reader *r, struct str notice)
 {
     struct report_recipient *to = reader_recipient_add(r);
-    if (to)
-        words_take(r, to, notice, (struct str){NULL, 0});
+    if (!to)
+        return;
+    words_take(r, to, notice, (struct str){NULL, 0});
+    to->original_recipient = original_only_recipient(r);
 }
 
 /* X-Failed-Recipients: a list (Exim, Google). */
@@ -366,7 +414,8 @@ bool freeform_read(struct reader *r)
     struct str failed = header(r, STR("X-Failed-Recipients"));
     struct evidence e = {
         .mta = notice_is_mta(header(r, STR("From")), report->from) ||
-               str_eq(header(r, STR("Return-Path")), STR("<>")),
+               str_eq(header(r, STR("Return-Path")), STR("<>")) ||
+               !str_is_absent(header(r, STR("X-MLServer"))), /* a list server's refusal (fml) */
         .subject = notice_is_subject(report->subject),
         .labelled = failed.n > 0 || is_labelled_report(r),
     };
