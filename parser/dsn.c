@@ -309,8 +309,9 @@ static uint64_t complete_from_notice(struct reader *r)
             break;
         if (is_nobody(to) && report->recipients_n == 1)
             to->final_recipient = mailbox_copy(r->a, freeform_only_recipient(r, notice));
-        struct str words =
-            silent ? reader_text(r, notice_words(r, to, notice)) : (struct str){NULL, 0};
+        struct str words = {NULL, 0};
+        if (silent)
+            words = text_line(r->a, notice_words(r, to, notice), words, r->limits->text_bytes);
         if (words.n > 0) {
             to->diagnostic = words;
             completed |= (uint64_t)1 << i;

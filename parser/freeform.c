@@ -278,7 +278,18 @@ struct str freeform_coded(struct str notice)
     return (struct str){NULL, 0};
 }
 
-/* The words about one recipient, and the codes in them. */
+/* True when text names an address that is neither this one nor the notice's own receiver. */
+static bool names_another(struct reader *r, struct str text, struct str address)
+{
+    struct str to = mailbox_first(&r->mime->scratch, header(r, STR("To"))), other;
+    for (size_t at = 0; mailbox_next(text, &at, &other);)
+        if (!mailbox_eq(other, address) && !mailbox_eq(other, to))
+            return true;
+    return false;
+}
+
+/* The words about one recipient, and the codes in them. Without codes of its own it has the
+ * notice's first, unless those are about somebody else. */
 static void words_take(struct reader *r, struct report_recipient *to, struct str notice,
                        struct str reason)
 {
@@ -287,7 +298,7 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
         if (!r->coded_known)
             r->coded = freeform_coded(notice);
         r->coded_known = true;
-        if (r->coded.n > 0)
+        if (r->coded.n > 0 && (reason.n == 0 || !names_another(r, r->coded, to->final_recipient)))
             reason = r->coded;
     }
     to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, REASON_BYTES));
@@ -296,15 +307,17 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
     to->reply_code = codes.reply;
 }
 
-/* "(expanded from: <a@b.example>)": what the sender wrote, Sendmail. */
-static struct str expanded_from(struct str reason)
+/* "(expanded from: <a@b.example>)" behind the address: what the sender wrote, Sendmail. */
+static struct str expanded_from(struct str notice, struct str address)
 {
-    struct str head = STR("(expanded from:"), address;
-    reason = str_trim(str_sub(reason, 0, LINE_BYTES));
-    size_t at = head.n;
-    if (!str_istarts(reason, head) || !mailbox_next(line_at(reason, 0), &at, &address))
+    size_t from = address_find(notice, address, 0) + address.n, at = from;
+    while (at < notice.n && strchr("> \t\n", notice.p[at]) && notice.p[at])
+        at++;
+    struct str line = line_at(str_sub(notice, 0, at + LINE_BYTES), at), found;
+    size_t in_line = 0;
+    if (!str_istarts(line, STR("(expanded from:")) || !mailbox_next(line, &in_line, &found))
         return (struct str){NULL, 0};
-    return address;
+    return found;
 }
 
 static void recipient_take(struct reader *r, struct str notice, struct str address)
@@ -317,7 +330,7 @@ static void recipient_take(struct reader *r, struct str notice, struct str addre
         return;
     to->final_recipient = copy;
     struct str reason = freeform_reason(notice, address);
-    to->original_recipient = mailbox_copy(r->a, expanded_from(reason));
+    to->original_recipient = mailbox_copy(r->a, expanded_from(notice, address));
     words_take(r, to, notice, reason);
 }
 
@@ -437,9 +450,12 @@ bool freeform_read(struct reader *r)
         text_recipients(r, notice);
     if (report->recipients_n == 0 && dsn_read_nested(r))
         return true;
-    /* One that names nobody stays a notice when both the words and the sender say so. */
+    /* One that names nobody stays a notice when the words, or what it returns,
+     * and the sender say so. */
     if (report->recipients_n == 0) {
-        if (!e.words || !((e.mta && (e.subject || e.returned)) || (e.subject && e.returned)))
+        bool said = e.words || (e.subject && e.returned);
+        if (!said ||
+            !((e.mta && (e.subject || e.returned)) || (e.subject && e.returned && e.words)))
             return false;
         nobody_take(r, notice);
     }

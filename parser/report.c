@@ -133,6 +133,8 @@ static void kind_read(struct reader *r)
     report->reader = "headers";
     if (kind == REPORT_RECEIPT || kind == REPORT_AGGREGATE || kind == REPORT_UNSUBSCRIBE)
         return;
+    /* From here on it is the notice that is read, and that is in UTF-8. */
+    r->charset = (struct str){NULL, 0};
     if (!r->mime->over && (ses_read(r) || freeform_read(r) || forward_read(r)))
         return;
     if (report->kind == REPORT_OTHER && kind_is_unsubscribe_address(r))
