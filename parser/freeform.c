@@ -98,6 +98,14 @@ static bool is_dated(struct str rest)
     return false;
 }
 
+/* "Recipient:", "Recipient: <". */
+static bool ends_in_colon(struct str s)
+{
+    while (s.n > 0 && strchr("< \t\"'[(", s.p[s.n - 1]) && s.p[s.n - 1])
+        s.n--;
+    return s.n > 0 && s.p[s.n - 1] == ':';
+}
+
 /* True when the last word of s is that one. */
 static bool ends_in_word(struct str s, struct str word)
 {
@@ -177,24 +185,26 @@ static size_t candidates_find(const struct reader *r, struct str notice, struct 
     return n;
 }
 
-/* End of the paragraph that begins at: a blank line, or a line with an address at its head that is
- * not this one. */
+/* End of the paragraph that begins at: a blank line that no "...:" stands before, or a line with an
+ * address at its head that is not this one. */
 static size_t paragraph_end(struct str text, size_t at, struct str address)
 {
-    bool words = false;
+    bool words = false, announces = false;
     text = str_sub(text, 0, at + REASON_BYTES);
     for (size_t from = at; from < text.n;) {
         struct str line = line_at(text, from);
         struct str other;
         size_t in_line = 0;
         if (is_blank(line)) {
-            if (words)
+            if (words && !announces)
                 return from;
         } else if (from > at && mailbox_next(line, &in_line, &other) &&
                    !mailbox_eq(other, address) && stand_of(text, line, other) == STAND_HEAD) {
             return from;
         } else {
+            struct str bare = str_trim(line);
             words |= !only_marks(line);
+            announces = bare.p[bare.n - 1] == ':'; /* "because:" */
         }
         from += line.n + 1;
     }
@@ -225,8 +235,13 @@ static struct str reason_behind(struct str notice, size_t from, size_t to, struc
     while (at < notice.n && strchr(">\"')]:;, \t", notice.p[at]) && notice.p[at])
         at++;
     size_t end = paragraph_end(notice, at, address);
-    /* The reply that the address stands inside of begins before it. */
-    if (reply_codes_find(line_around(notice, from)).reply > 0)
+    /* The sentence or reply that the address stands inside of begins before it; "Recipient:" is
+     * none. */
+    struct str line = line_around(notice, from);
+    struct str before = str_trim(str_sub(notice, line_from, from));
+    enum stand stand = stand_of(notice, line, str_sub(notice, from, to));
+    bool label = stand == STAND_TO || (stand == STAND_NAMED && ends_in_colon(before));
+    if (reply_codes_find(line).reply > 0 || (stand != STAND_HEAD && !label))
         at = line_from;
     return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
 }
