@@ -1,8 +1,10 @@
 /* Notices without a machine-readable part, by their general shape: an address with a reason behind
  * it, words that say "not delivered", and a returned message or a mail system as the sender. */
+#include "base/address.h"
 #include "parser/mailbox.h"
 #include "parser/notice.h"
 #include "parser/reader.h"
+#include "parser/stand.h"
 #include "parser/status.h"
 #include "parser/text.h"
 
@@ -16,126 +18,6 @@ enum {
 static struct str header(const struct reader *r, struct str name)
 {
     return fields_get(&r->mime->header, name);
-}
-
-static struct str line_at(struct str text, size_t at)
-{
-    return str_sub(text, at, str_chr(text, '\n', at));
-}
-
-/* How far around an address its line is looked at: notices are hostile too. */
-enum { LINE_BYTES = 300 };
-
-/* Start of the line that at stands in, LINE_BYTES away at most. */
-static size_t line_start(struct str text, size_t at)
-{
-    size_t from = at > LINE_BYTES ? at - LINE_BYTES : 0;
-    struct str before = str_sub(text, from, at);
-    size_t newline = str_rchr(before, '\n');
-    return newline < before.n ? from + newline + 1 : from;
-}
-
-/* The line that at stands in, LINE_BYTES to each side. */
-static struct str line_around(struct str text, size_t at)
-{
-    size_t from = line_start(text, at);
-    return line_at(str_sub(text, 0, at + LINE_BYTES), from);
-}
-
-static bool is_blank(struct str line)
-{
-    return str_trim(line).n == 0;
-}
-
-/* How an address stands in its line. */
-enum stand {
-    STAND_NONE,
-    STAND_INSIDE,   /* somewhere in a sentence */
-    STAND_TO,       /* behind "To:": the returned message's, most often */
-    STAND_LABELLED, /* behind "user", "address" and the like */
-    STAND_REPLY,    /* inside a quoted reply or its command */
-    STAND_NAMED,    /* behind "Recipient:", "could not be delivered to" and the like */
-    STAND_HEAD,     /* at the line's head, alone or with its reason behind it */
-};
-
-static bool only_marks(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!strchr(" \t<>()[]\"'*-=:;,.|#>\xe2\x80\xa2", s.p[i]) || s.p[i] == '\0')
-            return false;
-    return true;
-}
-
-/* True when the last line with words before at announces what follows: "...:" or "----- ... -----".
- */
-static bool is_announced(struct str text, size_t at)
-{
-    size_t end = line_start(text, at);
-    struct str before = str_trim(str_sub(text, end > LINE_BYTES ? end - LINE_BYTES : 0, end));
-    return before.n > 0 && (before.p[before.n - 1] == ':' || before.p[before.n - 1] == '-');
-}
-
-/* "c=US;a= ;p=Example;o=Site;dda:SMTP=": the X.400 address around one (RFC 2156). */
-static bool is_x400(struct str before)
-{
-    return (str_istarts(before, STR("c=")) || str_istarts(before, STR("/c=")) ||
-            str_istarts(before, STR("/g="))) &&
-           (str_iends(before, STR("dda:")) || str_iends(before, STR("dda:smtp=")) ||
-            str_iends(before, STR("rfc-822=")));
-}
-
-/* "on Mon, 5 Jan 2026": Exchange's date behind an address. */
-static bool is_dated(struct str rest)
-{
-    static const struct str days[] = {STR_INIT("mon"), STR_INIT("tue"), STR_INIT("wed"),
-                                      STR_INIT("thu"), STR_INIT("fri"), STR_INIT("sat"),
-                                      STR_INIT("sun")};
-    if (!str_istarts(rest, STR("on ")))
-        return false;
-    for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++)
-        if (str_istarts(str_from(rest, 3), days[i]))
-            return true;
-    return false;
-}
-
-/* "Recipient:", "Recipient: <". */
-static bool ends_in_colon(struct str s)
-{
-    while (s.n > 0 && strchr("< \t\"'[(", s.p[s.n - 1]) && s.p[s.n - 1])
-        s.n--;
-    return s.n > 0 && s.p[s.n - 1] == ':';
-}
-
-/* True when the last word of s is that one. */
-static bool ends_in_word(struct str s, struct str word)
-{
-    return str_iends(s, word) && (s.n == word.n || !ascii_is_alpha(s.p[s.n - word.n - 1]));
-}
-
-static enum stand stand_of(struct str text, struct str line, struct str address)
-{
-    size_t from = (size_t)(address.p - line.p), to = from + address.n;
-    struct str before = str_trim(str_sub(line, 0, from)), after = str_from(line, to);
-    while (after.n > 0 && strchr(">\"')]", after.p[0]) && after.p[0])
-        after = str_from(after, 1);
-    bool reply = reply_codes_find(line).reply > 0;
-    if (only_marks(before) || is_x400(before)) {
-        struct str rest = str_trim(after);
-        if (rest.n == 0 || strchr(":;,(.-|=", rest.p[0]) || reply || is_dated(rest) ||
-            (after.p[0] == '\t' || str_starts(after, STR("  "))) ||
-            is_announced(text, (size_t)(line.p - text.p)))
-            return STAND_HEAD;
-        return STAND_LABELLED;
-    }
-    if (ends_in_word(before, STR("from")))
-        return STAND_NONE; /* the sender */
-    if (reply || str_ifind(before, STR("rcpt to"), 0) < before.n)
-        return STAND_REPLY;
-    if (str_ieq(before, STR("to: <")) || str_ieq(before, STR("to:")))
-        return STAND_TO;
-    return notice_is_recipient_label(before) ? STAND_NAMED
-           : notice_is_label(before)         ? STAND_LABELLED
-                                             : STAND_INSIDE;
 }
 
 struct candidate {
@@ -169,7 +51,7 @@ static size_t candidates_find(const struct reader *r, struct str notice, struct 
             i++;
         if (i == CANDIDATES_MAX || (i < n && found[i].stand == STAND_HEAD))
             continue;
-        struct str line = line_around(notice, (size_t)(address.p - notice.p));
+        struct str line = stand_line_around(notice, (size_t)(address.p - notice.p));
         enum stand stand = stand_of(notice, line, address);
         if (stand == STAND_NONE)
             continue;
@@ -192,10 +74,10 @@ static size_t paragraph_end(struct str text, size_t at, struct str address)
     bool words = false, announces = false;
     text = str_sub(text, 0, at + REASON_BYTES);
     for (size_t from = at; from < text.n;) {
-        struct str line = line_at(text, from);
+        struct str line = stand_line(text, from);
         struct str other;
         size_t in_line = 0;
-        if (is_blank(line)) {
+        if (stand_is_blank(line)) {
             if (words && !announces)
                 return from;
         } else if (from > at && mailbox_next(line, &in_line, &other) &&
@@ -203,7 +85,7 @@ static size_t paragraph_end(struct str text, size_t at, struct str address)
             return from;
         } else {
             struct str bare = str_trim(line);
-            words |= !only_marks(line);
+            words |= !stand_is_marks(line);
             announces = bare.p[bare.n - 1] == ':'; /* "because:" */
         }
         from += line.n + 1;
@@ -231,16 +113,16 @@ static struct str preamble_drop(struct str reason)
 /* The reason behind the address at notice[from, to). */
 static struct str reason_behind(struct str notice, size_t from, size_t to, struct str address)
 {
-    size_t at = to, line_from = line_start(notice, from);
+    size_t at = to, line_from = stand_line_start(notice, from);
     while (at < notice.n && strchr(">\"')]:;, \t", notice.p[at]) && notice.p[at])
         at++;
     size_t end = paragraph_end(notice, at, address);
     /* The sentence or reply that the address stands inside of begins before it; "Recipient:" is
      * none. */
-    struct str line = line_around(notice, from);
+    struct str line = stand_line_around(notice, from);
     struct str before = str_trim(str_sub(notice, line_from, from));
     enum stand stand = stand_of(notice, line, str_sub(notice, from, to));
-    bool label = stand == STAND_TO || (stand == STAND_NAMED && ends_in_colon(before));
+    bool label = stand == STAND_TO || (stand == STAND_NAMED && stand_ends_in_colon(before));
     if (reply_codes_find(line).reply > 0 || (stand != STAND_HEAD && !label))
         at = line_from;
     return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
@@ -267,10 +149,10 @@ struct str freeform_reason(struct str notice, struct str address)
         size_t from = at;
         at += address.n;
         struct str reason = reason_behind(notice, from, at, address);
-        if (reason.n == 0 || only_marks(reason))
+        if (reason.n == 0 || stand_is_marks(reason))
             continue;
         struct status_codes codes = reply_codes_find(reason);
-        struct str line = line_around(notice, from);
+        struct str line = stand_line_around(notice, from);
         bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
         int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
         if (worth > best_worth) {
@@ -284,7 +166,7 @@ struct str freeform_reason(struct str notice, struct str address)
 struct str freeform_coded(struct str notice)
 {
     for (size_t at = 0; at < notice.n;) {
-        struct str line = line_at(notice, at);
+        struct str line = stand_line(notice, at);
         struct status_codes codes = reply_codes_find(line);
         if (codes.reply > 0 || codes.status.n > 0)
             return str_sub(notice, at, paragraph_end(notice, at, (struct str){NULL, 0}));
@@ -328,7 +210,7 @@ static struct str expanded_from(struct str notice, struct str address)
     size_t from = address_find(notice, address, 0) + address.n, at = from;
     while (at < notice.n && strchr("> \t\n", notice.p[at]) && notice.p[at])
         at++;
-    struct str line = line_at(str_sub(notice, 0, at + LINE_BYTES), at), found;
+    struct str line = stand_line(str_sub(notice, 0, at + STAND_LINE_BYTES), at), found;
     size_t in_line = 0;
     if (!str_istarts(line, STR("(expanded from:")) || !mailbox_next(line, &in_line, &found))
         return (struct str){NULL, 0};
@@ -349,15 +231,65 @@ static void recipient_take(struct reader *r, struct str notice, struct str addre
     words_take(r, to, notice, reason);
 }
 
+/* The one address of the subject that is nobody's who speaks. */
+static struct str subject_recipient(struct reader *r)
+{
+    struct str to = mailbox_first(&r->mime->scratch, header(r, STR("To")));
+    struct str found = {NULL, 0}, address;
+    size_t n = 0;
+    for (size_t at = 0; mailbox_next(r->report->subject, &at, &address);)
+        if (!is_reporter(r, address) && !mailbox_eq(address, to)) {
+            found = address;
+            n++;
+        }
+    return n == 1 ? mailbox_copy(r->a, found) : (struct str){NULL, 0};
+}
+
+/* "... to the following recipients ...:" and a name alone on the next line: a mailbox of the one
+ * who speaks, who left his domain out. */
+static struct str bare_recipient(struct reader *r, struct str notice)
+{
+    enum { LINES_MAX = 200, NAME_BYTES = 64 };
+    struct str domain = str_from(r->report->from, str_rchr(r->report->from, '@'));
+    struct str rest = notice, line, none = {NULL, 0};
+    bool announced = false;
+    for (size_t n = 0; domain.n > 1 && n < LINES_MAX && str_line(&rest, &line); n++) {
+        struct str bare = str_trim(line);
+        if (bare.n == 0)
+            continue;
+        size_t end = 0;
+        while (end < bare.n &&
+               (ascii_is_alpha(bare.p[end]) || ascii_is_digit(bare.p[end]) ||
+                strchr("._-+", bare.p[end])) &&
+               bare.p[end])
+            end++;
+        if (announced && end == bare.n && end <= NAME_BYTES && ascii_is_space(line.p[0])) {
+            char address[ADDRESS_MAX + 1];
+            int n_address =
+                snprintf(address, sizeof(address), "%.*s%.*s", STR_ARG(bare), STR_ARG(domain));
+            bool fits = n_address > 0 && (size_t)n_address < sizeof(address);
+            return fits ? mailbox_copy(r->a, str_of(address, (size_t)n_address)) : none;
+        }
+        announced = bare.p[bare.n - 1] == ':' &&
+                    (announced || str_ifind(line, STR("recipient"), 0) < line.n ||
+                     str_ifind(line, STR("user"), 0) < line.n);
+    }
+    return none;
+}
+
 /* A notice that names nobody: the words are kept; the envelope may tell whom they are about, and
- * the returned message when it went to one only. */
+ * the subject, or the returned message when it went to one only. */
 static void nobody_take(struct reader *r, struct str notice)
 {
     struct report_recipient *to = reader_recipient_add(r);
     if (!to)
         return;
     words_take(r, to, notice, (struct str){NULL, 0});
-    to->original_recipient = original_only_recipient(r);
+    to->final_recipient = subject_recipient(r);
+    if (str_is_absent(to->final_recipient))
+        to->final_recipient = bare_recipient(r, notice);
+    if (str_is_absent(to->final_recipient))
+        to->original_recipient = original_only_recipient(r);
 }
 
 /* X-Failed-Recipients: a list (Exim, Google). */

@@ -265,7 +265,8 @@ bool notice_is_contact(struct str line)
                                        STR_INIT("mailer-daemon"),
                                        STR_INIT("support@"),
                                        STR_INIT("abuse@"),
-                                       STR_INIT("message-id"),
+                                       STR_INIT("message-id:"),
+                                       STR_INIT("message-id <"),
                                        STR_INIT("message id"),
                                        STR_INIT("for more information"),
                                        STR_INIT("complain")};

@@ -222,6 +222,14 @@ static bool is_expiry(struct str status)
     return str_iends(status, STR(".4.7")) || str_iends(status, STR(".4.300"));
 }
 
+/* The same in words. */
+static bool says_expired(struct str text)
+{
+    return str_ifind(text, STR("expired"), 0) < text.n ||
+           str_ifind(text, STR("timeout"), 0) < text.n ||
+           str_ifind(text, STR("timed out"), 0) < text.n;
+}
+
 /* The last reply that a text about giving up quotes: "message timeout (last transfail: 454 ...)".
  */
 static size_t reply_last(struct str text, size_t at)
@@ -262,7 +270,9 @@ struct status_codes reply_codes_find(struct str text)
     }
     if (str_is_absent(codes.status))
         codes.status = code_alone(text, 0, 0, codes.reply);
-    if (at < text.n && is_expiry(codes.status)) {
+    enum { WORDS_BYTES = 100 };
+    if (at < text.n && (codes.status.n > 0 ? is_expiry(codes.status)
+                                           : says_expired(str_sub(text, at, at + WORDS_BYTES)))) {
         size_t last = reply_last(text, at);
         struct status_codes inner = last != at ? codes_at(text, last) : codes;
         codes = str_is_absent(inner.status) ? codes : inner;
