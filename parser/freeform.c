@@ -198,7 +198,10 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
         if (r->coded.n > 0 && (reason.n == 0 || !names_another(r, r->coded, to->final_recipient)))
             reason = r->coded;
     }
-    to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, REASON_BYTES));
+    /* A long list without reasons needs the notice's beginning only: a bound. */
+    enum { LIST = 8, LIST_BYTES = 512 };
+    size_t room = r->report->recipients_n > LIST ? LIST_BYTES : REASON_BYTES;
+    to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, room));
     codes = reply_codes_find(to->diagnostic);
     to->status = codes.status;
     to->reply_code = codes.reply;
@@ -207,7 +210,10 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
 /* "(expanded from: <a@b.example>)" behind the address: what the sender wrote, Sendmail. */
 static struct str expanded_from(struct str notice, struct str address)
 {
-    size_t from = address_find(notice, address, 0) + address.n, at = from;
+    /* Most are a part of the notice: no search for each of many. */
+    bool inside = address.p >= notice.p && address.p < notice.p + notice.n;
+    size_t at = inside ? (size_t)(address.p - notice.p) : address_find(notice, address, 0);
+    at += address.n;
     while (at < notice.n && strchr("> \t\n", notice.p[at]) && notice.p[at])
         at++;
     struct str line = stand_line(str_sub(notice, 0, at + STAND_LINE_BYTES), at), found;
