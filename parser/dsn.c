@@ -17,7 +17,9 @@ enum dsn_field {
     DSN_DIAGNOSTIC,
     DSN_REMOTE_MTA,
     DSN_SUPPLEMENT,
-    DSN_OTHER, /* of a recipient, but not read */
+    DSN_LAST_ATTEMPT,
+    DSN_RETRY_UNTIL,
+    DSN_LOG_ID,
     DSN_REPORTING_MTA,
     DSN_ARRIVAL_DATE,
     DSN_ENVELOPE_ID,
@@ -38,9 +40,9 @@ static enum dsn_field dsn_field(struct str name)
         {STR_INIT("Diagnostic-Code"), DSN_DIAGNOSTIC},
         {STR_INIT("Remote-MTA"), DSN_REMOTE_MTA},
         {STR_INIT("X-Supplementary-Info"), DSN_SUPPLEMENT},
-        {STR_INIT("Last-Attempt-Date"), DSN_OTHER},
-        {STR_INIT("Final-Log-ID"), DSN_OTHER},
-        {STR_INIT("Will-Retry-Until"), DSN_OTHER},
+        {STR_INIT("Last-Attempt-Date"), DSN_LAST_ATTEMPT},
+        {STR_INIT("Final-Log-ID"), DSN_LOG_ID},
+        {STR_INIT("Will-Retry-Until"), DSN_RETRY_UNTIL},
         {STR_INIT("Reporting-MTA"), DSN_REPORTING_MTA},
         {STR_INIT("Arrival-Date"), DSN_ARRIVAL_DATE},
         {STR_INIT("Original-Envelope-Id"), DSN_ENVELOPE_ID},
@@ -129,6 +131,12 @@ static bool begins_recipient(const struct group *g, enum dsn_field field)
     return g->seen[field];
 }
 
+/* Fields that no group begins with: a stray one is none. */
+static bool follows_only(enum dsn_field field)
+{
+    return field == DSN_LAST_ATTEMPT || field == DSN_RETRY_UNTIL || field == DSN_LOG_ID;
+}
+
 static void field_take(struct reader *r, struct group *g, enum dsn_field field, struct str value)
 {
     struct report_recipient *to = g->recipient;
@@ -159,6 +167,15 @@ static void field_take(struct reader *r, struct group *g, enum dsn_field field, 
         break;
     case DSN_SUPPLEMENT:
         g->supplement = value;
+        break;
+    case DSN_LAST_ATTEMPT:
+        to->last_attempt = reader_text(r, value);
+        break;
+    case DSN_RETRY_UNTIL:
+        to->retry_until = reader_text(r, value);
+        break;
+    case DSN_LOG_ID:
+        to->final_log_id = reader_text(r, value);
         break;
     default:
         break;
@@ -194,7 +211,7 @@ static bool part_read(struct reader *r, struct str body)
             message_field(r, field, value);
             continue;
         }
-        if (begins_recipient(&g, field) && field != DSN_OTHER) {
+        if (begins_recipient(&g, field) && !follows_only(field)) {
             group_end(r, &g);
             g.recipient = reader_recipient_add(r);
             if (!g.recipient)
@@ -241,42 +258,79 @@ static bool is_incomplete(const struct report_recipient *to)
            to->action == REPORT_ACTION_NONE;
 }
 
-/* Where the fields say nothing, the notice for people may. */
-static void complete_from_notice(struct reader *r)
+/* "Diagnostic-Code: X-Unix; 75" has a program's exit code only. */
+static bool is_exit_code(struct str words)
+{
+    size_t n = 0;
+    while (n < words.n && ascii_is_digit(words.p[n]))
+        n++;
+    return n > 0 && n == words.n && n <= 3;
+}
+
+static bool is_nobody(const struct report_recipient *to)
+{
+    return str_is_absent(to->final_recipient) && str_is_absent(to->original_recipient);
+}
+
+/* What the notice says of one recipient, of which the fields say too little. */
+static struct str notice_words(const struct reader *r, const struct report_recipient *to,
+                               struct str notice)
+{
+    struct str reason = freeform_reason(notice, to->final_recipient);
+    if (str_is_absent(reason))
+        reason = freeform_reason(notice, to->original_recipient);
+    /* A transcript need not name the one that it is about. */
+    if (r->report->recipients_n == 1 && reply_codes_find(reason).reply == 0) {
+        struct str coded = freeform_coded(notice);
+        reason = coded.n > 0 ? coded : reason;
+    }
+    return reason;
+}
+
+/* Where the fields say nothing, the notice for people may. Gives a bit for each recipient whose
+ * words come from there. */
+static uint64_t complete_from_notice(struct reader *r)
 {
     /* The notice is searched once for each of these: a bound. */
     enum { COMPLETED_MAX = 64 };
     struct report *report = r->report;
     struct str notice = {NULL, 0};
+    uint64_t completed = 0;
     for (size_t i = 0; i < report->recipients_n && i < COMPLETED_MAX; i++) {
         struct report_recipient *to = &report->recipients[i];
-        bool nobody = str_is_absent(to->final_recipient) && str_is_absent(to->original_recipient);
-        if ((!str_is_absent(to->diagnostic) && !nobody) || !is_incomplete(to))
+        bool silent = str_is_absent(to->diagnostic) || is_exit_code(to->diagnostic);
+        if ((!silent && !is_nobody(to)) || !is_incomplete(to))
             continue;
-        if (str_is_absent(notice))
+        if (str_is_absent(notice)) {
             notice = reader_notice(r, NOTICE_BYTES, NULL);
-        if (str_is_absent(notice))
-            return;
-        if (nobody && report->recipients_n == 1)
+            notice = str_sub(notice, 0, original_marker(notice, NULL));
+        }
+        if (notice.n == 0)
+            break;
+        if (is_nobody(to) && report->recipients_n == 1)
             to->final_recipient = mailbox_copy(r->a, freeform_only_recipient(r, notice));
-        if (!str_is_absent(to->diagnostic))
-            continue;
-        struct str reason = freeform_reason(notice, to->final_recipient);
-        if (str_is_absent(reason))
-            reason = freeform_reason(notice, to->original_recipient);
-        to->diagnostic = reader_text(r, reason);
+        struct str words = {NULL, 0};
+        if (silent)
+            words = text_line(r->a, notice_words(r, to, notice), words, r->limits->text_bytes);
+        if (words.n > 0) {
+            to->diagnostic = words;
+            completed |= (uint64_t)1 << i;
+        }
     }
+    return completed;
 }
 
 /* Status and reply code from the remote words. A code in the remote side's own words goes before
  * the Status field: reporters write x.0.0, their own 4.4.7 for "gave up", or what they made of the
- * command that failed. */
-static void codes_read(struct report_recipient *to)
+ * command that failed. The notice's words are the reporter's own as much as the Status field. */
+static void codes_read(struct report_recipient *to, bool from_notice)
 {
     struct status_codes codes = reply_codes_find(to->diagnostic);
     to->reply_code = codes.reply;
-    if (str_is_absent(to->status) ||
-        (!str_is_absent(codes.status) && codes.status.p[0] != '2' && !status_is_bare(codes.status)))
+    bool better = !str_is_absent(codes.status) && codes.status.p[0] != '2' &&
+                  !status_is_bare(codes.status) && !status_is_vaguer(codes.status, to->status) &&
+                  (!from_notice || status_is_bare(to->status));
+    if (str_is_absent(to->status) || better)
         to->status = codes.status;
 }
 
@@ -298,9 +352,9 @@ static enum report_kind kind_of(const struct reader *r)
 
 static bool finish(struct reader *r)
 {
-    complete_from_notice(r);
+    uint64_t completed = complete_from_notice(r);
     for (size_t i = 0; i < r->report->recipients_n; i++)
-        codes_read(&r->report->recipients[i]);
+        codes_read(&r->report->recipients[i], i < 64 && (completed >> i & 1) != 0);
     r->report->kind = kind_of(r);
     r->report->reader = "dsn";
     return true;

@@ -1,8 +1,10 @@
 /* Notices without a machine-readable part, by their general shape: an address with a reason behind
  * it, words that say "not delivered", and a returned message or a mail system as the sender. */
+#include "base/address.h"
 #include "parser/mailbox.h"
 #include "parser/notice.h"
 #include "parser/reader.h"
+#include "parser/stand.h"
 #include "parser/status.h"
 #include "parser/text.h"
 
@@ -16,87 +18,6 @@ enum {
 static struct str header(const struct reader *r, struct str name)
 {
     return fields_get(&r->mime->header, name);
-}
-
-static struct str line_at(struct str text, size_t at)
-{
-    return str_sub(text, at, str_chr(text, '\n', at));
-}
-
-/* How far around an address its line is looked at: notices are hostile too. */
-enum { LINE_BYTES = 300 };
-
-/* Start of the line that at stands in, LINE_BYTES away at most. */
-static size_t line_start(struct str text, size_t at)
-{
-    size_t from = at > LINE_BYTES ? at - LINE_BYTES : 0;
-    struct str before = str_sub(text, from, at);
-    size_t newline = str_rchr(before, '\n');
-    return newline < before.n ? from + newline + 1 : from;
-}
-
-/* The line that at stands in, LINE_BYTES to each side. */
-static struct str line_around(struct str text, size_t at)
-{
-    size_t from = line_start(text, at);
-    return line_at(str_sub(text, 0, at + LINE_BYTES), from);
-}
-
-static bool is_blank(struct str line)
-{
-    return str_trim(line).n == 0;
-}
-
-/* How an address stands in its line. */
-enum stand {
-    STAND_NONE,
-    STAND_INSIDE,   /* somewhere in a sentence */
-    STAND_TO,       /* behind "To:": the returned message's, most often */
-    STAND_LABELLED, /* behind "user", "address" and the like */
-    STAND_REPLY,    /* inside a quoted reply or its command */
-    STAND_NAMED,    /* behind "Recipient:", "could not be delivered to" and the like */
-    STAND_HEAD,     /* at the line's head, alone or with its reason behind it */
-};
-
-static bool only_marks(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!strchr(" \t<>()[]\"'*-=:;,.|#>\xe2\x80\xa2", s.p[i]) || s.p[i] == '\0')
-            return false;
-    return true;
-}
-
-/* True when the last line with words before at announces what follows: "...:" or "----- ... -----".
- */
-static bool is_announced(struct str text, size_t at)
-{
-    size_t end = line_start(text, at);
-    struct str before = str_trim(str_sub(text, end > LINE_BYTES ? end - LINE_BYTES : 0, end));
-    return before.n > 0 && (before.p[before.n - 1] == ':' || before.p[before.n - 1] == '-');
-}
-
-static enum stand stand_of(struct str text, struct str line, struct str address)
-{
-    size_t from = (size_t)(address.p - line.p), to = from + address.n;
-    struct str before = str_trim(str_sub(line, 0, from)), after = str_from(line, to);
-    while (after.n > 0 && strchr(">\"')]", after.p[0]) && after.p[0])
-        after = str_from(after, 1);
-    bool reply = reply_codes_find(line).reply > 0;
-    if (only_marks(before)) {
-        struct str rest = str_trim(after);
-        if (rest.n == 0 || strchr(":;,(.-|=", rest.p[0]) || reply ||
-            (after.p[0] == '\t' || str_starts(after, STR("  "))) ||
-            is_announced(text, (size_t)(line.p - text.p)))
-            return STAND_HEAD;
-        return STAND_LABELLED;
-    }
-    if (reply || str_ifind(before, STR("rcpt to"), 0) < before.n)
-        return STAND_REPLY;
-    if (str_ieq(before, STR("to: <")) || str_ieq(before, STR("to:")))
-        return STAND_TO;
-    return notice_is_recipient_label(before) ? STAND_NAMED
-           : notice_is_label(before)         ? STAND_LABELLED
-                                             : STAND_INSIDE;
 }
 
 struct candidate {
@@ -130,8 +51,10 @@ static size_t candidates_find(const struct reader *r, struct str notice, struct 
             i++;
         if (i == CANDIDATES_MAX || (i < n && found[i].stand == STAND_HEAD))
             continue;
-        struct str line = line_around(notice, (size_t)(address.p - notice.p));
+        struct str line = stand_line_around(notice, (size_t)(address.p - notice.p));
         enum stand stand = stand_of(notice, line, address);
+        if (stand == STAND_NONE)
+            continue;
         if (stand < STAND_NAMED &&
             (is_reporter(r, address) || mailbox_eq(address, sender) || notice_is_contact(line) ||
              str_istarts(str_trim(line), STR("from"))))
@@ -144,24 +67,26 @@ static size_t candidates_find(const struct reader *r, struct str notice, struct 
     return n;
 }
 
-/* End of the paragraph that begins at: a blank line, or a line with an address at its head that is
- * not this one. */
+/* End of the paragraph that begins at: a blank line that no "...:" stands before, or a line with an
+ * address at its head that is not this one. */
 static size_t paragraph_end(struct str text, size_t at, struct str address)
 {
-    bool words = false;
+    bool words = false, announces = false;
     text = str_sub(text, 0, at + REASON_BYTES);
     for (size_t from = at; from < text.n;) {
-        struct str line = line_at(text, from);
+        struct str line = stand_line(text, from);
         struct str other;
         size_t in_line = 0;
-        if (is_blank(line)) {
-            if (words)
+        if (stand_is_blank(line)) {
+            if (words && !announces)
                 return from;
         } else if (from > at && mailbox_next(line, &in_line, &other) &&
                    !mailbox_eq(other, address) && stand_of(text, line, other) == STAND_HEAD) {
             return from;
         } else {
-            words |= !only_marks(line);
+            struct str bare = str_trim(line);
+            words |= !stand_is_marks(line);
+            announces = bare.p[bare.n - 1] == ':'; /* "because:" */
         }
         from += line.n + 1;
     }
@@ -188,12 +113,17 @@ static struct str preamble_drop(struct str reason)
 /* The reason behind the address at notice[from, to). */
 static struct str reason_behind(struct str notice, size_t from, size_t to, struct str address)
 {
-    size_t at = to, line_from = line_start(notice, from);
+    size_t at = to, line_from = stand_line_start(notice, from);
     while (at < notice.n && strchr(">\"')]:;, \t", notice.p[at]) && notice.p[at])
         at++;
     size_t end = paragraph_end(notice, at, address);
-    /* The reply that the address stands inside of begins before it. */
-    if (reply_codes_find(line_around(notice, from)).reply > 0)
+    /* The sentence or reply that the address stands inside of begins before it; "Recipient:" is
+     * none. */
+    struct str line = stand_line_around(notice, from);
+    struct str before = str_trim(str_sub(notice, line_from, from));
+    enum stand stand = stand_of(notice, line, str_sub(notice, from, to));
+    bool label = stand == STAND_TO || (stand == STAND_NAMED && stand_ends_in_colon(before));
+    if (reply_codes_find(line).reply > 0 || (stand != STAND_HEAD && !label))
         at = line_from;
     return str_sub(preamble_drop(str_sub(notice, at, end)), 0, REASON_BYTES);
 }
@@ -219,10 +149,10 @@ struct str freeform_reason(struct str notice, struct str address)
         size_t from = at;
         at += address.n;
         struct str reason = reason_behind(notice, from, at, address);
-        if (reason.n == 0 || only_marks(reason))
+        if (reason.n == 0 || stand_is_marks(reason))
             continue;
         struct status_codes codes = reply_codes_find(reason);
-        struct str line = line_around(notice, from);
+        struct str line = stand_line_around(notice, from);
         bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
         int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
         if (worth > best_worth) {
@@ -233,11 +163,10 @@ struct str freeform_reason(struct str notice, struct str address)
     return best;
 }
 
-/* The first paragraph with a reply or status code in it. */
-static struct str coded_line(struct str notice)
+struct str freeform_coded(struct str notice)
 {
     for (size_t at = 0; at < notice.n;) {
-        struct str line = line_at(notice, at);
+        struct str line = stand_line(notice, at);
         struct status_codes codes = reply_codes_find(line);
         if (codes.reply > 0 || codes.status.n > 0)
             return str_sub(notice, at, paragraph_end(notice, at, (struct str){NULL, 0}));
@@ -246,22 +175,52 @@ static struct str coded_line(struct str notice)
     return (struct str){NULL, 0};
 }
 
-/* The words about one recipient, and the codes in them. */
+/* True when text names an address that is neither this one nor the notice's own receiver. */
+static bool names_another(struct reader *r, struct str text, struct str address)
+{
+    struct str to = mailbox_first(&r->mime->scratch, header(r, STR("To"))), other;
+    for (size_t at = 0; mailbox_next(text, &at, &other);)
+        if (!mailbox_eq(other, address) && !mailbox_eq(other, to))
+            return true;
+    return false;
+}
+
+/* The words about one recipient, and the codes in them. Without codes of its own it has the
+ * notice's first, unless those are about somebody else. */
 static void words_take(struct reader *r, struct report_recipient *to, struct str notice,
                        struct str reason)
 {
     struct status_codes codes = reply_codes_find(reason);
     if (codes.reply == 0 && codes.status.n == 0) {
         if (!r->coded_known)
-            r->coded = coded_line(notice);
+            r->coded = freeform_coded(notice);
         r->coded_known = true;
-        if (r->coded.n > 0)
+        if (r->coded.n > 0 && (reason.n == 0 || !names_another(r, r->coded, to->final_recipient)))
             reason = r->coded;
     }
-    to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, REASON_BYTES));
+    /* A long list without reasons needs the notice's beginning only: a bound. */
+    enum { LIST = 8, LIST_BYTES = 512 };
+    size_t room = r->report->recipients_n > LIST ? LIST_BYTES : REASON_BYTES;
+    to->diagnostic = reader_text(r, reason.n > 0 ? reason : str_sub(notice, 0, room));
     codes = reply_codes_find(to->diagnostic);
     to->status = codes.status;
     to->reply_code = codes.reply;
+}
+
+/* "(expanded from: <a@b.example>)" behind the address: what the sender wrote, Sendmail. */
+static struct str expanded_from(struct str notice, struct str address)
+{
+    /* Most are a part of the notice: no search for each of many. */
+    bool inside = address.p >= notice.p && address.p < notice.p + notice.n;
+    size_t at = inside ? (size_t)(address.p - notice.p) : address_find(notice, address, 0);
+    at += address.n;
+    while (at < notice.n && strchr("> \t\n", notice.p[at]) && notice.p[at])
+        at++;
+    struct str line = stand_line(str_sub(notice, 0, at + STAND_LINE_BYTES), at), found;
+    size_t in_line = 0;
+    if (!str_istarts(line, STR("(expanded from:")) || !mailbox_next(line, &in_line, &found))
+        return (struct str){NULL, 0};
+    return found;
 }
 
 static void recipient_take(struct reader *r, struct str notice, struct str address)
@@ -273,15 +232,70 @@ static void recipient_take(struct reader *r, struct str notice, struct str addre
     if (!to)
         return;
     to->final_recipient = copy;
-    words_take(r, to, notice, freeform_reason(notice, address));
+    struct str reason = freeform_reason(notice, address);
+    to->original_recipient = mailbox_copy(r->a, expanded_from(notice, address));
+    words_take(r, to, notice, reason);
 }
 
-/* A notice that names nobody: the words are kept; the envelope may tell whom they are about. */
+/* The one address of the subject that is nobody's who speaks. */
+static struct str subject_recipient(struct reader *r)
+{
+    struct str to = mailbox_first(&r->mime->scratch, header(r, STR("To")));
+    struct str found = {NULL, 0}, address;
+    size_t n = 0;
+    for (size_t at = 0; mailbox_next(r->report->subject, &at, &address);)
+        if (!is_reporter(r, address) && !mailbox_eq(address, to)) {
+            found = address;
+            n++;
+        }
+    return n == 1 ? mailbox_copy(r->a, found) : (struct str){NULL, 0};
+}
+
+/* "... to the following recipients ...:" and a name alone on the next line: a mailbox of the one
+ * who speaks, who left his domain out. */
+static struct str bare_recipient(struct reader *r, struct str notice)
+{
+    enum { LINES_MAX = 200, NAME_BYTES = 64 };
+    struct str domain = str_from(r->report->from, str_rchr(r->report->from, '@'));
+    struct str rest = notice, line, none = {NULL, 0};
+    bool announced = false;
+    for (size_t n = 0; domain.n > 1 && n < LINES_MAX && str_line(&rest, &line); n++) {
+        struct str bare = str_trim(line);
+        if (bare.n == 0)
+            continue;
+        size_t end = 0;
+        while (end < bare.n &&
+               (ascii_is_alpha(bare.p[end]) || ascii_is_digit(bare.p[end]) ||
+                strchr("._-+", bare.p[end])) &&
+               bare.p[end])
+            end++;
+        if (announced && end == bare.n && end <= NAME_BYTES && ascii_is_space(line.p[0])) {
+            char address[ADDRESS_MAX + 1];
+            int n_address =
+                snprintf(address, sizeof(address), "%.*s%.*s", STR_ARG(bare), STR_ARG(domain));
+            bool fits = n_address > 0 && (size_t)n_address < sizeof(address);
+            return fits ? mailbox_copy(r->a, str_of(address, (size_t)n_address)) : none;
+        }
+        announced = bare.p[bare.n - 1] == ':' &&
+                    (announced || str_ifind(line, STR("recipient"), 0) < line.n ||
+                     str_ifind(line, STR("user"), 0) < line.n);
+    }
+    return none;
+}
+
+/* A notice that names nobody: the words are kept; the envelope may tell whom they are about, and
+ * the subject, or the returned message when it went to one only. */
 static void nobody_take(struct reader *r, struct str notice)
 {
     struct report_recipient *to = reader_recipient_add(r);
-    if (to)
-        words_take(r, to, notice, (struct str){NULL, 0});
+    if (!to)
+        return;
+    words_take(r, to, notice, (struct str){NULL, 0});
+    to->final_recipient = subject_recipient(r);
+    if (str_is_absent(to->final_recipient))
+        to->final_recipient = bare_recipient(r, notice);
+    if (str_is_absent(to->final_recipient))
+        to->original_recipient = original_only_recipient(r);
 }
 
 /* X-Failed-Recipients: a list (Exim, Google). */
@@ -366,7 +380,8 @@ bool freeform_read(struct reader *r)
     struct str failed = header(r, STR("X-Failed-Recipients"));
     struct evidence e = {
         .mta = notice_is_mta(header(r, STR("From")), report->from) ||
-               str_eq(header(r, STR("Return-Path")), STR("<>")),
+               str_eq(header(r, STR("Return-Path")), STR("<>")) ||
+               !str_is_absent(header(r, STR("X-MLServer"))), /* a list server's refusal (fml) */
         .subject = notice_is_subject(report->subject),
         .labelled = failed.n > 0 || is_labelled_report(r),
     };
@@ -388,9 +403,12 @@ bool freeform_read(struct reader *r)
         text_recipients(r, notice);
     if (report->recipients_n == 0 && dsn_read_nested(r))
         return true;
-    /* One that names nobody stays a notice when both the words and the sender say so. */
+    /* One that names nobody stays a notice when the words, or what it returns,
+     * and the sender say so. */
     if (report->recipients_n == 0) {
-        if (!e.words || !((e.mta && (e.subject || e.returned)) || (e.subject && e.returned)))
+        bool said = e.words || (e.subject && e.returned);
+        if (!said ||
+            !((e.mta && (e.subject || e.returned)) || (e.subject && e.returned && e.words)))
             return false;
         nobody_take(r, notice);
     }

@@ -214,6 +214,9 @@ bool mailbox_next(struct str text, size_t *at, struct str *ret)
         struct str found = str_sub(text, from, to);
         if (str_istarts(found, STR("mailto:")))
             found = str_from(found, 7);
+        /* An X.400 domain-defined attribute (RFC 2156 section 4.2.3), as gateways write it. */
+        if (str_istarts(found, STR("smtp=")) || str_istarts(found, STR("rfc-822=")))
+            found = str_from(found, str_chr(found, '=', 0) + 1);
         if (from < sign && to > sign + 1 && is_mailbox(found)) {
             *ret = found;
             *at = to;

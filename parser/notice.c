@@ -24,6 +24,9 @@ bool notice_is_mta(struct str from_value, struct str address)
         STR_INIT("mail delivery service"), STR_INIT("system administrator"),
         STR_INIT("mail delivery agent"),   STR_INIT("internet mail delivery"),
         STR_INIT("mail system"),           STR_INIT("delivery subsystem"),
+        STR_INIT("mail delivery"),         STR_INIT("mailservice"),
+        STR_INIT("mail server"),           STR_INIT("ndr administrator"),
+        STR_INIT("delivery notification"), STR_INIT("email delivery"),
     };
     for (size_t i = 0; i < COUNT(locals); i++)
         if (str_istarts(address, locals[i]))
@@ -34,69 +37,64 @@ bool notice_is_mta(struct str from_value, struct str address)
 bool notice_is_subject(struct str subject)
 {
     static const struct str words[] = {
-        STR_INIT("undeliver"),
-        STR_INIT("undelivered"),
-        STR_INIT("delivery status"),
-        STR_INIT("delivery fail"),
-        STR_INIT("failed delivery"),
-        STR_INIT("delivery error"),
-        STR_INIT("delivery problem"),
-        STR_INIT("delivery report"),
-        STR_INIT("delivery notif"),
-        STR_INIT("delivery unsuccess"),
-        STR_INIT("delivery has failed"),
-        STR_INIT("delivery delayed"),
-        STR_INIT("message delayed"),
-        STR_INIT("mail delayed"),
-        STR_INIT("delayed mail"),
-        STR_INIT("returned mail"),
-        STR_INIT("mail returned"),
-        STR_INIT("returned to sender"),
-        STR_INIT("return to sender"),
-        STR_INIT("failure notice"),
-        STR_INIT("failure delivery"),
-        STR_INIT("mail delivery"),
-        STR_INIT("mail system error"),
-        STR_INIT("mail failure"),
-        STR_INIT("mail could not"),
-        STR_INIT("mail error"),
-        STR_INIT("message could not be delivered"),
-        STR_INIT("could not be delivered"),
-        STR_INIT("not delivered"),
-        STR_INIT("unable to deliver"),
-        STR_INIT("nondeliver"),
-        STR_INIT("non-deliver"),
-        STR_INIT("non deliver"),
-        STR_INIT("ndn:"),
-        STR_INIT("bounced mail"),
-        STR_INIT("returning message"),
-        STR_INIT("rejected mail"),
-        STR_INIT("mail rejected"),
-        STR_INIT("message rejected"),
-        STR_INIT("user unknown"),
-        STR_INIT("unknown user"),
-        STR_INIT("message status"),
-        STR_INIT("failed mail"),
-        STR_INIT("message delivery"),
-        STR_INIT("returned message"),
-        STR_INIT("message not del"),
-        STR_INIT("unzustellbar"),
-        STR_INIT("unbekannter empf"),
-        STR_INIT("non remis"),
+        STR_INIT("undeliver"), STR_INIT("undelivered"), STR_INIT("delivery status"),
+        STR_INIT("delivery fail"), STR_INIT("failed delivery"), STR_INIT("delivery error"),
+        STR_INIT("delivery problem"), STR_INIT("delivery report"), STR_INIT("delivery notif"),
+        STR_INIT("delivery unsuccess"), STR_INIT("delivery has failed"),
+        STR_INIT("delivery delayed"), STR_INIT("message delayed"), STR_INIT("mail delayed"),
+        STR_INIT("delayed mail"), STR_INIT("returned mail"), STR_INIT("mail returned"),
+        STR_INIT("returned to sender"), STR_INIT("return to sender"), STR_INIT("failure notice"),
+        STR_INIT("failure delivery"), STR_INIT("mail delivery"), STR_INIT("mail system error"),
+        STR_INIT("mail failure"), STR_INIT("mail could not"), STR_INIT("mail error"),
+        STR_INIT("message could not be delivered"), STR_INIT("could not be delivered"),
+        STR_INIT("not delivered"), STR_INIT("unable to deliver"), STR_INIT("nondeliver"),
+        STR_INIT("non-deliver"), STR_INIT("non deliver"), STR_INIT("ndn:"),
+        STR_INIT("bounced mail"), STR_INIT("returning message"), STR_INIT("rejected mail"),
+        STR_INIT("mail rejected"), STR_INIT("message rejected"), STR_INIT("user unknown"),
+        STR_INIT("unknown user"), STR_INIT("message status"), STR_INIT("failed mail"),
+        STR_INIT("message delivery"), STR_INIT("returned message"), STR_INIT("message not del"),
+        STR_INIT("unzustellbar"), STR_INIT("unbekannter empf"), STR_INIT("non remis"),
         STR_INIT("non distribu"),
         STR_INIT("\xc3\xa9"
                  "chec de la remise"),
-        STR_INIT("no se puede entregar"),
-        STR_INIT("no entregado"),
-        STR_INIT("mancato recapito"),
-        STR_INIT("warning: could not send"),
-        STR_INIT("warning: message"),
-        STR_INIT("mail not delivered"),
-        STR_INIT("transmission failure"),
+        STR_INIT("no se puede entregar"), STR_INIT("no entregado"), STR_INIT("mancato recapito"),
+        STR_INIT("warning: could not send"), STR_INIT("warning: message"),
+        STR_INIT("mail not delivered"), STR_INIT("transmission failure"),
         STR_INIT("\xe9\x80\x80\xe4\xbf\xa1"), /* zh: returned mail */
-        STR_INIT("delivery (failure)"),
-        STR_INIT("was not delivered"),
-        STR_INIT("bounce"),
+        STR_INIT("delivery (failure)"), STR_INIT("was not delivered"), STR_INIT("bounce"),
+        STR_INIT("loop alert"), STR_INIT("loop back warning"), STR_INIT("wird nicht zugestellt"),
+        STR_INIT("zustellung fehlgeschlagen"), STR_INIT("nicht zustellbar"),
+        STR_INIT("zustellungsfehler"), STR_INIT("zustellungsproblem"),
+        STR_INIT("zur\xc3\xbc"
+                 "ckgewiesen"),
+        STR_INIT("\xc3\xa9"
+                 "chec de remise"),
+        STR_INIT("\xc3\xa9"
+                 "chec de distribution"),
+        STR_INIT("message non d\xc3\xa9livr\xc3\xa9"), STR_INIT("no se ha podido entregar"),
+        STR_INIT("no se pudo entregar"), STR_INIT("error de entrega"),
+        STR_INIT("no se puede enviar"), STR_INIT("consegna non riuscita"),
+        STR_INIT("messaggio non consegnato"), STR_INIT("errore di consegna"),
+        STR_INIT("falha na entrega"), STR_INIT("n\xc3\xa3o entregue"),
+        STR_INIT("n\xc3\xa3o foi entregue"), STR_INIT("onbestelbaar"), STR_INIT("niet bezorgd"),
+        STR_INIT("niet afgeleverd"), STR_INIT("kunde inte levereras"),
+        STR_INIT("kunne ikke leveres"), STR_INIT("nie mo\xc5\xbcna dostarczy"),
+        STR_INIT("niedostarczon"), STR_INIT("nedoru\xc4\x8diteln"),
+        STR_INIT("k\xc3\xa9zbes\xc3\xadthetetlen"), STR_INIT("teslim edilemedi"),
+        STR_INIT("iletilemedi"),
+        /* ru: not delivered, undelivered, delivery failure */
+        STR_INIT("\xd0\xbd\xd0\xb5 \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd0\xb0\xd0\xb2"
+                 "\xd0\xbb\xd0\xb5\xd0\xbd\xd0\xbe"),
+        STR_INIT("\xd0\xb5\xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd0\xb0\xd0\xb2"
+                 "\xd0\xbb\xd0\xb5\xd0\xbd\xd0\xbd"),
+        STR_INIT("\xe6\x8a\x95\xe9\x80\x92\xe5\xa4\xb1\xe8\xb4\xa5"), /* zh: delivery failed */
+        STR_INIT("\xe6\x8a\x95\xe9\x81\x9e\xe5\xa4\xb1\xe6\x95\x97"), /* the same, traditional */
+        STR_INIT("\xe6\x97\xa0\xe6\xb3\x95\xe6\x8a\x95\xe9\x80\x92"), /* zh: can't deliver */
+        STR_INIT("\xe9\x85\x8d\xe4\xbf\xa1\xe4\xb8\x8d\xe8\x83\xbd"), /* ja: undeliverable */
+        STR_INIT("\xe9\x85\x8d\xe4\xbf\xa1\xe3\x82\xa8\xe3\x83\xa9"), /* ja: delivery error */
+        STR_INIT("\xe9\x80\x81\xe4\xbf\xa1\xe3\x82\xa8\xe3\x83\xa9"), /* ja: sending error */
+        STR_INIT("\xe5\xae\x9b\xe5\x85\x88\xe4\xb8\x8d\xe6\x98\x8e"), /* ja: unknown address */
+        STR_INIT("\xeb\xb0\x98\xec\x86\xa1"),                         /* ko: returned */
     };
     return ANY(subject, words);
 }
@@ -183,6 +181,41 @@ bool notice_is_failure(struct str text)
         STR_INIT("n'a pu"),
         STR_INIT("pas \xc3\xa9t\xc3\xa9 remis"),
         STR_INIT("non \xc3\xa8 stato"),
+        STR_INIT("nicht zustellbar"),
+        STR_INIT("nicht zugestellt"),
+        STR_INIT("nicht weitergeleitet"),
+        STR_INIT("non remis"),
+        STR_INIT("pas pu \xc3\xaatre"),
+        STR_INIT("n'a pas \xc3\xa9t\xc3\xa9"),
+        STR_INIT("impossible de remettre"),
+        STR_INIT("no se ha podido"),
+        STR_INIT("no pudo ser entregado"),
+        STR_INIT("no pudo entregarse"),
+        STR_INIT("impossibile consegnare"),
+        STR_INIT("non consegnat"),
+        STR_INIT("n\xc3\xa3o p\xc3\xb4"
+                 "de ser"),
+        STR_INIT("n\xc3\xa3o foi poss\xc3\xadvel"),
+        STR_INIT("n\xc3\xa3o foi entregue"),
+        STR_INIT("kon niet worden"),
+        STR_INIT("niet bezorgd"),
+        STR_INIT("niet afgeleverd"),
+        STR_INIT("kunde inte"),
+        STR_INIT("kunne ikke leveres"),
+        STR_INIT("nie mo\xc5\xbc"),
+        STR_INIT("nie zosta\xc5\x82"),
+        STR_INIT("teslim edilem"),
+        STR_INIT("\xd0\xbd\xd0\xb5 \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd0\xb0\xd0\xb2"
+                 "\xd0\xbb\xd0\xb5\xd0\xbd"), /* ru: not delivered */
+        STR_INIT("\xd0\xbd\xd0\xb5 \xd0\xbc\xd0\xbe\xd0\xb6\xd0\xb5\xd1\x82 "
+                 "\xd0\xb1\xd1\x8b\xd1\x82\xd1\x8c"), /* ru: can't be */
+        STR_INIT("\xd0\xbd\xd0\xb5 \xd1\x83\xd0\xb4\xd0\xb0\xd0\xbb\xd0\xbe\xd1\x81"
+                 "\xd1\x8c"),                                         /* ru: did not succeed */
+        STR_INIT("\xe6\x8a\x95\xe9\x80\x92\xe5\xa4\xb1\xe8\xb4\xa5"), /* zh: delivery failed */
+        STR_INIT("\xe9\x80\x80\xe4\xbf\xa1"),                         /* zh: returned mail */
+        STR_INIT("\xe6\x9c\xaa\xe8\x83\xbd\xe9\x80\x81\xe8\xbe\xbe"), /* zh: not reached */
+        STR_INIT("\xe5\xb1\x8a\xe3\x81\x91\xe3\x82\x89\xe3\x82\x8c"), /* ja: can't reach */
+        STR_INIT("\xe5\xb1\x8a\xe3\x81\x8d\xe3\x81\xbe\xe3\x81\x9b"), /* ja: does not reach */
         STR_INIT("\xe6\x97\xa0\xe6\xb3\x95\xe6\x8a\x95\xe9\x80\x92"),
         STR_INIT("\xe9\x80\x81\xe4\xbf\xa1\xe3\x81\xa7\xe3\x81\x8d"),
         STR_INIT("\xe9\x85\x8d\xe4\xbf\xa1\xe3\x81\xa7\xe3\x81\x8d"),
@@ -232,7 +265,8 @@ bool notice_is_contact(struct str line)
                                        STR_INIT("mailer-daemon"),
                                        STR_INIT("support@"),
                                        STR_INIT("abuse@"),
-                                       STR_INIT("message-id"),
+                                       STR_INIT("message-id:"),
+                                       STR_INIT("message-id <"),
                                        STR_INIT("message id"),
                                        STR_INIT("for more information"),
                                        STR_INIT("complain")};

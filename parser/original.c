@@ -1,4 +1,5 @@
 /* The returned message, or what is left of it. RFC 6522 section 3. */
+#include "base/address.h"
 #include "parser/mailbox.h"
 #include "parser/reader.h"
 #include "parser/text.h"
@@ -154,6 +155,25 @@ static struct str message_id(struct reader *r, struct str value)
     return reader_text(r, value);
 }
 
+/* d= of a DKIM-Signature (RFC 6376 section 3.5), lower-case. */
+static struct str dkim_domain(struct reader *r, struct str value)
+{
+    struct str rest = value;
+    while (rest.n > 0) {
+        struct str tag = str_trim(str_cut(&rest, ';'));
+        size_t equals = str_chr(tag, '=', 0);
+        if (equals == tag.n || !str_eq(str_trim(str_sub(tag, 0, equals)), STR("d")))
+            continue;
+        struct str domain =
+            reader_text(r, str_sub(tag, equals + 1, equals + 1 + ADDRESS_DOMAIN_MAX));
+        char *lower = domain.n > 0 ? arena_alloc(r->a, domain.n) : NULL;
+        for (size_t i = 0; lower && i < domain.n; i++)
+            lower[i] = ascii_lower(domain.p[i]);
+        return str_of(lower, lower ? domain.n : 0);
+    }
+    return (struct str){NULL, 0};
+}
+
 static void fields_take(struct reader *r, const struct fields *f)
 {
     struct report_original *o = &r->report->original;
@@ -166,19 +186,20 @@ static void fields_take(struct reader *r, const struct fields *f)
     o->feedback_id = reader_text(r, fields_get(f, STR("Feedback-Id")));
     o->list_id = reader_text(r, fields_get(f, STR("List-Id")));
     o->list_unsubscribe = reader_text(r, fields_get(f, STR("List-Unsubscribe")));
+    o->cfbl_address = mailbox_first(r->a, fields_get(f, STR("CFBL-Address")));
+    o->cfbl_feedback_id = reader_text(r, fields_get(f, STR("CFBL-Feedback-ID")));
+    o->dkim_domain = dkim_domain(r, fields_get(f, STR("DKIM-Signature")));
 }
 
-static bool header_take(struct reader *r, struct str text)
+/* The fields of text when it begins with a header. */
+static bool header_fields(struct reader *r, struct str text, struct fields *ret)
 {
-    struct fields f;
     if (!is_header(text))
         return false;
     if (str_starts(text, STR("From ")) || str_starts(text, STR(">From ")))
         text = str_from(text, str_chr(text, '\n', 0));
-    if (fields_read_header(&r->mime->scratch, str_sub(text, 0, HEADER_BYTES), HEADERS_MAX, &f) < 0)
-        return false;
-    fields_take(r, &f);
-    return true;
+    return fields_read_header(&r->mime->scratch, str_sub(text, 0, HEADER_BYTES), HEADERS_MAX,
+                              ret) == 0;
 }
 
 static bool may_be_original(struct str type)
@@ -195,20 +216,71 @@ static bool may_be_original(struct str type)
     return false;
 }
 
-void original_read(struct reader *r)
+/* The returned message's header, wherever it stands. */
+static bool original_fields(struct reader *r, struct fields *ret)
 {
     const struct mime *m = r->mime;
     for (size_t i = 0; i < m->parts_n; i++)
         if (m->parts[i].in_message == MIME_TOP && may_be_original(m->parts[i].type) &&
-            header_take(r, m->parts[i].body))
-            return;
+            header_fields(r, m->parts[i].body, ret))
+            return true;
     /* A third part of the wrong type, such as a message in base64. */
     for (size_t i = 0; i < m->parts_n; i++)
         if (m->parts[i].in_message == MIME_TOP && m->parts[i].parent != MIME_TOP &&
-            header_take(r, str_from(m->parts[i].body, skip_blank(m->parts[i].body, 0))))
-            return;
+            header_fields(r, str_from(m->parts[i].body, skip_blank(m->parts[i].body, 0)), ret))
+            return true;
     struct str notice = reader_notice(r, NOTICE_BYTES, NULL);
     size_t at;
-    if (original_marker(notice, &at) < notice.n)
-        header_take(r, str_from(notice, at));
+    return original_marker(notice, &at) < notice.n && header_fields(r, str_from(notice, at), ret);
+}
+
+void original_read(struct reader *r)
+{
+    struct fields f;
+    if (original_fields(r, &f))
+        fields_take(r, &f);
+}
+
+/* "for <a@b.example>" of the newest Received:, which the reporter wrote at the envelope's words. */
+static struct str received_for(const struct fields *f)
+{
+    struct str received = fields_get(f, STR("Received")), found;
+    size_t at = str_ifind(received, STR("for <"), 0);
+    size_t end = str_chr(received, '>', at);
+    if (at >= received.n || !mailbox_next(str_sub(received, 0, end), &at, &found))
+        return (struct str){NULL, 0};
+    return found;
+}
+
+static struct str domain_of(struct str address)
+{
+    return str_from(address, str_rchr(address, '@'));
+}
+
+struct str original_only_recipient(struct reader *r)
+{
+    struct arena *scratch = &r->mime->scratch;
+    struct str none = {NULL, 0}, other;
+    struct fields f;
+    if (!original_fields(r, &f))
+        return none;
+    struct str to = received_for(&f);
+    if (to.n == 0) {
+        struct str value = fields_get(&f, STR("To"));
+        size_t at = 0;
+        if (!mailbox_next(value, &at, &to) || mailbox_next(value, &at, &other) ||
+            !str_is_absent(fields_get(&f, STR("Cc"))))
+            return none;
+    }
+    if (!str_is_absent(fields_get(&f, STR("List-Post"))) ||
+        str_istarts(fields_get(&f, STR("Precedence")), STR("list")))
+        return none;
+    /* A list's own address stands in To: of what it sends; it and the bounce share a domain. */
+    struct str ours[] = {mailbox_first(scratch, fields_get(&r->mime->header, STR("To"))),
+                         mailbox_first(scratch, fields_get(&f, STR("Return-Path"))),
+                         mailbox_first(scratch, fields_get(&f, STR("From")))};
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        if (mailbox_eq(domain_of(ours[i]), domain_of(to)))
+            return none;
+    return mailbox_copy(r->a, to);
 }

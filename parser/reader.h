@@ -41,11 +41,18 @@ bool dsn_read(struct reader *r);
 bool dsn_read_text(struct reader *r, struct str text);
 bool dsn_read_nested(struct reader *r);
 bool arf_read(struct reader *r);
+/* Complaints from before RFC 5965: a notice with the message, no machine-readable part. */
+bool complaint_read(struct reader *r);
 bool freeform_read(struct reader *r);
 bool ses_read(struct reader *r);
+/* A notice that a person passed on, whole and quoted or attached. */
+bool forward_read(struct reader *r);
 
 /* Fills report->original from the returned message or its headers. */
 void original_read(struct reader *r);
+/* The one addressee of the returned message, by its newest Received: or its To: alone; absent when
+ * there are several or it came by a list. In report's arena. */
+struct str original_only_recipient(struct reader *r);
 /* Index in text of the line that announces a returned message which the notice quotes, and of that
  * message's first line; text.n when there is none. ret_header may be NULL. */
 size_t original_marker(struct str text, size_t *ret_header);
@@ -54,10 +61,16 @@ size_t original_marker(struct str text, size_t *ret_header);
  * Absent when the address does not stand there. */
 struct str freeform_reason(struct str notice, struct str address);
 
+/* The first paragraph of the notice with a reply or status code in it; absent when there is none.
+ */
+struct str freeform_coded(struct str notice);
+
 /* The one address that the notice is about; absent when there is none or it could be several. */
 struct str freeform_only_recipient(struct reader *r, struct str notice);
 
 /* What the top headers alone say: REPORT_OTHER when nothing. */
 enum report_kind kind_by_headers(const struct reader *r);
+/* It went to an address that exists to unsubscribe by (RFC 2369): whatever a person wrote there. */
+bool kind_is_unsubscribe_address(const struct reader *r);
 
 #endif

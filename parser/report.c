@@ -126,15 +126,19 @@ struct str reader_notice(struct reader *r, size_t max, size_t *ret_part)
 static void kind_read(struct reader *r)
 {
     struct report *report = r->report;
-    if (arf_read(r) || dsn_read(r))
+    if (arf_read(r) || dsn_read(r) || complaint_read(r))
         return;
     enum report_kind kind = kind_by_headers(r);
     report->kind = kind;
     report->reader = "headers";
     if (kind == REPORT_RECEIPT || kind == REPORT_AGGREGATE || kind == REPORT_UNSUBSCRIBE)
         return;
-    if (!r->mime->over && (ses_read(r) || freeform_read(r)))
+    /* From here on it is the notice that is read, and that is in UTF-8. */
+    r->charset = (struct str){NULL, 0};
+    if (!r->mime->over && (ses_read(r) || freeform_read(r) || forward_read(r)))
         return;
+    if (report->kind == REPORT_OTHER && kind_is_unsubscribe_address(r))
+        report->kind = REPORT_UNSUBSCRIBE;
     if (report->kind == REPORT_OTHER)
         report->reader = "none";
 }

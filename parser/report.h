@@ -52,7 +52,8 @@ enum report_action {
 const char *report_action_name(enum report_action action);
 
 /* All strings are valid UTF-8 without NUL and CR; absent when the message does not say. A bounce
- * or delay has at least one recipient: one without addresses when the message names nobody. */
+ * or delay has at least one recipient: one without addresses when the message names nobody
+ * and nothing else tells (the returned message's only addressee becomes original_recipient). */
 struct report_recipient {
     struct str original_recipient; /* address only: type cut off, xtext decoded */
     struct str final_recipient;
@@ -61,6 +62,9 @@ struct report_recipient {
     uint16_t reply_code;   /* 421, 550 ...; 0: none seen */
     struct str diagnostic; /* the remote words: Diagnostic-Code without its type, unfolded */
     struct str remote_mta;
+    struct str last_attempt; /* Last-Attempt-Date, as it stands */
+    struct str retry_until;  /* Will-Retry-Until, as it stands */
+    struct str final_log_id;
 };
 
 /* What a returned message or its headers say. */
@@ -73,6 +77,9 @@ struct report_original {
     struct str feedback_id;
     struct str list_id;
     struct str list_unsubscribe;
+    struct str cfbl_address;     /* RFC 9477: address only */
+    struct str cfbl_feedback_id; /* RFC 9477 */
+    struct str dkim_domain;      /* d= of the first DKIM-Signature, lower-case; not verified */
 };
 
 struct report {

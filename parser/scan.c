@@ -37,6 +37,16 @@ static size_t leading(const char *to, size_t n)
     return from;
 }
 
+/* "Content-Type: multipart/mixed;" and its boundary on a line that is not folded: the line end
+ * becomes a space, or the parts behind could not be found. */
+static void unfolded_join(char *to, size_t n)
+{
+    struct str all = str_of(to, n);
+    for (size_t at = 0; (at = str_find(all, STR("\nboundary="), at)) < n; at++)
+        if (at > 0 && to[at - 1] == ';')
+            to[at] = ' ';
+}
+
 size_t scan_normalise(struct str message, char *to)
 {
     size_t lf, cr, n = 0;
@@ -65,6 +75,7 @@ size_t scan_normalise(struct str message, char *to)
     size_t from = leading(to, n);
     if (from > 0)
         memmove(to, to + from, n - from);
+    unfolded_join(to, n - from);
     return n - from;
 }
 

@@ -10,7 +10,8 @@
 
 /* A copy of message for the parser, of at most message.n bytes, in to: LF line ends, NUL as space,
  * without blank lines and an mbox "From " line in front. Lone CR are line ends when there are more
- * of them than LF, spaces otherwise. Returns its length. */
+ * of them than LF, spaces otherwise. A boundary= on a line of its own
+ * that should be folded is put behind the line before. Returns its length. */
 size_t scan_normalise(struct str message, char *to);
 
 /* Renames, in a copy that only GMime sees, the fields that it would decode at once and with

@@ -79,8 +79,21 @@ static bool is_version_word(struct str word)
     return false;
 }
 
-/* The first code of the class (0: 4 or 5) that stands alone at or after from. */
-static struct str code_alone(struct str s, size_t from, char class)
+/* The three digits in front of the code at s[at], over the marks of "550-5.1.1" and "550 (#5.1.1)";
+ * 0 when there are none. */
+static uint16_t number_before(struct str s, size_t at)
+{
+    size_t end = at;
+    while (end > 0 && at - end < 3 && strchr(" -#([:", s.p[end - 1]) && s.p[end - 1])
+        end--;
+    if (end == at || end < 3 || digits(s, end - 3) != 3 || (end > 3 && is_word_char(s.p[end - 4])))
+        return 0;
+    return (uint16_t)((s.p[end - 3] - '0') * 100 + (s.p[end - 2] - '0') * 10 + s.p[end - 1] - '0');
+}
+
+/* The first code of the class (0: 4 or 5) that stands alone at or after from. Not one that belongs
+ * to a reply other than ours (0: any): pipelined commands have several. */
+static struct str code_alone(struct str s, size_t from, char class, uint16_t ours)
 {
     for (size_t i = from; i + 5 <= s.n; i++) {
         if (s.p[i + 1] != '.' || (class ? s.p[i] != class : s.p[i] != '4' && s.p[i] != '5'))
@@ -89,7 +102,10 @@ static struct str code_alone(struct str s, size_t from, char class)
             continue;
         size_t n = code_at(s, i);
         struct str code = str_sub(s, i, i + n);
-        if (n && subject_is_known(code) && !is_version_word(word_before(s, i)))
+        if (!n || !subject_is_known(code) || is_version_word(word_before(s, i)))
+            continue;
+        uint16_t other = ours ? number_before(s, i) : 0;
+        if (other < 400 || other == ours)
             return code;
     }
     return (struct str){NULL, 0};
@@ -174,28 +190,100 @@ static int reply_at(struct str s, size_t at)
                                                                                                : 0;
 }
 
+/* Index of the first reply code at or after from, sure ones first; text.n when there is none. */
+static size_t reply_find(struct str text, size_t from)
+{
+    size_t maybe = text.n;
+    for (size_t i = from; i + 3 <= text.n; i++) {
+        int how = ascii_is_digit(text.p[i]) ? reply_at(text, i) : 0;
+        if (how == 2)
+            return i;
+        if (how == 1 && maybe == text.n)
+            maybe = i;
+    }
+    return maybe;
+}
+
+/* "554 <a@b.example>... 550 Host unknown": the reply inside is the one that counts. */
+static size_t reply_inside(struct str text, size_t at)
+{
+    enum { ADDRESS_BYTES = 300 };
+    struct str near = str_sub(text, 0, at + ADDRESS_BYTES);
+    size_t dots = str_find(near, STR("... "), at);
+    size_t inner = dots + 4;
+    if (inner + 3 < near.n && ascii_is_digit(text.p[inner]) && reply_at(text, inner) > 0)
+        return inner;
+    return at;
+}
+
+/* x.4.7 and Microsoft's 5.4.300: somebody gave up. */
+static bool is_expiry(struct str status)
+{
+    return str_iends(status, STR(".4.7")) || str_iends(status, STR(".4.300"));
+}
+
+/* The same in words. */
+static bool says_expired(struct str text)
+{
+    return str_ifind(text, STR("expired"), 0) < text.n ||
+           str_ifind(text, STR("timeout"), 0) < text.n ||
+           str_ifind(text, STR("timed out"), 0) < text.n;
+}
+
+/* The last reply that a text about giving up quotes: "message timeout (last transfail: 454 ...)".
+ */
+static size_t reply_last(struct str text, size_t at)
+{
+    enum { LOOKS_MAX = 16 };
+    for (size_t looks = 0, next = at + 3; looks < LOOKS_MAX; looks++) {
+        next = reply_find(text, next);
+        if (next >= text.n || reply_at(text, next) < 2)
+            break;
+        at = next;
+        next += 3;
+    }
+    return at;
+}
+
+static uint16_t reply_number(struct str s, size_t at)
+{
+    return (uint16_t)((s.p[at] - '0') * 100 + (s.p[at + 1] - '0') * 10 + (s.p[at + 2] - '0'));
+}
+
+/* The reply at text[at] and its enhanced code. */
+static struct status_codes codes_at(struct str text, size_t at)
+{
+    struct status_codes codes = {.reply = reply_number(text, at)};
+    codes.status = code_behind(text, at + 3, text.p[at]);
+    if (str_is_absent(codes.status))
+        codes.status = code_alone(text, at, text.p[at], codes.reply);
+    return codes;
+}
+
 struct status_codes reply_codes_find(struct str text)
 {
     struct status_codes codes = {{NULL, 0}, 0};
-    size_t sure = text.n, maybe = text.n;
-    for (size_t i = 0; i + 3 <= text.n && sure == text.n; i++) {
-        int how = ascii_is_digit(text.p[i]) ? reply_at(text, i) : 0;
-        if (how == 2)
-            sure = i;
-        else if (how == 1 && maybe == text.n)
-            maybe = i;
-    }
-    size_t at = sure < text.n ? sure : maybe;
+    size_t at = reply_find(text, 0);
     if (at < text.n) {
-        codes.reply = (uint16_t)((text.p[at] - '0') * 100 + (text.p[at + 1] - '0') * 10 +
-                                 (text.p[at + 2] - '0'));
-        codes.status = code_behind(text, at + 3, text.p[at]);
-        if (str_is_absent(codes.status))
-            codes.status = code_alone(text, at, text.p[at]);
+        at = reply_inside(text, at);
+        codes = codes_at(text, at);
     }
     if (str_is_absent(codes.status))
-        codes.status = code_alone(text, 0, 0);
+        codes.status = code_alone(text, 0, 0, codes.reply);
+    enum { WORDS_BYTES = 100 };
+    if (at < text.n && (codes.status.n > 0 ? is_expiry(codes.status)
+                                           : says_expired(str_sub(text, at, at + WORDS_BYTES)))) {
+        size_t last = reply_last(text, at);
+        struct status_codes inner = last != at ? codes_at(text, last) : codes;
+        codes = str_is_absent(inner.status) ? codes : inner;
+    }
     if (str_is_absent(codes.status))
-        codes.status = code_alone(text, 0, '2');
+        codes.status = code_alone(text, 0, '2', codes.reply);
     return codes;
+}
+
+bool status_is_vaguer(struct str status, struct str than)
+{
+    return str_iends(status, STR(".0")) && !str_iends(than, STR(".0")) && than.n > status.n - 1 &&
+           str_eq(str_sub(than, 0, status.n - 1), str_sub(status, 0, status.n - 1));
 }

@@ -57,6 +57,9 @@ static void recipient(FILE *f, const struct report_recipient *to, bool pretty)
     }
     member(&o, "diagnostic", to->diagnostic);
     member(&o, "remote_mta", to->remote_mta);
+    member(&o, "last_attempt", to->last_attempt);
+    member(&o, "retry_until", to->retry_until);
+    member(&o, "final_log_id", to->final_log_id);
     fputs(pretty ? "\n    }" : "}", f);
 }
 
@@ -72,6 +75,9 @@ static void original(FILE *f, const struct report_original *from, bool pretty)
     member(&o, "feedback_id", from->feedback_id);
     member(&o, "list_id", from->list_id);
     member(&o, "list_unsubscribe", from->list_unsubscribe);
+    member(&o, "cfbl_address", from->cfbl_address);
+    member(&o, "cfbl_feedback_id", from->cfbl_feedback_id);
+    member(&o, "dkim_domain", from->dkim_domain);
     fputs(pretty ? "\n  }" : "}", f);
 }
 
