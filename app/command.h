@@ -39,6 +39,7 @@ struct command_line {
 extern const struct command commands_service[];
 extern const struct command commands_config[];
 extern const struct command commands_classify[];
+extern const struct command commands_rules[];
 extern const struct command commands_database[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_status[];
