@@ -56,7 +56,8 @@ int attribute_recipient(struct arena *a, const struct returnpath *envelope,
                         const struct report *report, size_t i, struct attribution *ret)
 {
     struct str none = {NULL, 0}, original_text = none, final_text = none;
-    if (i < report->recipients_n) {
+    /* Forwarders rewrite To:, so what was guessed from a returned message is nobody's address. */
+    if (i < report->recipients_n && !report->recipients[i].guessed) {
         original_text = report->recipients[i].original_recipient;
         final_text = report->recipients[i].final_recipient;
     }

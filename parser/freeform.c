@@ -294,8 +294,10 @@ static void nobody_take(struct reader *r, struct str notice)
     to->final_recipient = subject_recipient(r);
     if (str_is_absent(to->final_recipient))
         to->final_recipient = bare_recipient(r, notice);
-    if (str_is_absent(to->final_recipient))
+    if (str_is_absent(to->final_recipient)) {
         to->original_recipient = original_only_recipient(r);
+        to->guessed = !str_is_absent(to->original_recipient);
+    }
 }
 
 /* X-Failed-Recipients: a list (Exim, Google). */

@@ -53,10 +53,13 @@ const char *report_action_name(enum report_action action);
 
 /* All strings are valid UTF-8 without NUL and CR; absent when the message does not say. A bounce
  * or delay has at least one recipient: one without addresses when the message names nobody
- * and nothing else tells (the returned message's only addressee becomes original_recipient). */
+ * and nothing else tells (the returned message's only addressee becomes original_recipient, and
+ * guessed says so). */
 struct report_recipient {
     struct str original_recipient; /* address only: type cut off, xtext decoded */
     struct str final_recipient;
+    bool guessed; /* no reporter names it, only the returned message does: whose it is, it can't say
+                   */
     enum report_action action;
     struct str status;     /* "5.1.1" (RFC 3463): the remote words' own, else the Status field's */
     uint16_t reply_code;   /* 421, 550 ...; 0: none seen */

@@ -58,6 +58,7 @@ static void recipient(FILE *f, const struct report_recipient *to, bool pretty)
     member(&o, "diagnostic", to->diagnostic);
     member(&o, "remote_mta", to->remote_mta);
     member(&o, "last_attempt", to->last_attempt);
+    member(&o, "guessed", to->guessed ? STR("true") : (struct str){NULL, 0});
     member(&o, "retry_until", to->retry_until);
     member(&o, "final_log_id", to->final_log_id);
     fputs(pretty ? "\n    }" : "}", f);

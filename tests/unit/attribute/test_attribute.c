@@ -317,6 +317,28 @@ static void test_memory_ends(void **state)
     }
 }
 
+/* A forged report may return a "message" To: anybody. */
+static void test_guess_is_nobody(void **state)
+{
+    (void)state;
+    struct report_recipient to = {.original_recipient = STR("victim@a.example"), .guessed = true};
+    struct report report = {.recipients = &to, .recipients_n = 1};
+    struct returnpath envelope = {0};
+    struct arena a = arena_make(1 << 20);
+    struct attribution got;
+    assert_int_equal(attribute_recipient(&a, &envelope, &report, 0, &got), 0);
+    assert_int_equal(got.source, ATTRIBUTION_NONE);
+    assert_true(str_is_absent(got.address) && str_is_absent(got.key));
+
+    envelope =
+        (struct returnpath){.source = RETURNPATH_SOURCE_VERP, .recipient = STR("ann@b.example")};
+    assert_int_equal(attribute_recipient(&a, &envelope, &report, 0, &got), 0);
+    assert_int_equal(got.source, ATTRIBUTION_VERP);
+    check_str(got.address, "ann@b.example", "the envelope's");
+    assert_false(got.forwarded);
+    arena_free(&a);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -330,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_memory_ends),
+        cmocka_unit_test(test_guess_is_nobody),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
