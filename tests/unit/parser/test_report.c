@@ -133,8 +133,8 @@ static void test_hostile_addresses(void **state)
     struct arena a = arena_make(1 << 22);
     static const char *const heads[] = {
         "To: ", "From: ", "Content-Type: message/rfc822\n\nCc: ",
-        "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: "
-        "message/rfc822\n\nSender: "};
+        ("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: "
+         "message/rfc822\n\nSender: ")};
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         char *message = arena_alloc(&a, N + 200);
         assert_non_null(message);
