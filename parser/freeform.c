@@ -211,7 +211,7 @@ static void words_take(struct reader *r, struct report_recipient *to, struct str
 static struct str expanded_from(struct str notice, struct str address)
 {
     /* Most are a part of the notice: no search for each of many. */
-    bool inside = address.p >= notice.p && address.p < notice.p + notice.n;
+    bool inside = notice.n > 0 && address.p >= notice.p && address.p < notice.p + notice.n;
     size_t at = inside ? (size_t)(address.p - notice.p) : address_find(notice, address, 0);
     at += address.n;
     while (at < notice.n && strchr("> \t\n", notice.p[at]) && notice.p[at])
