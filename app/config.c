@@ -105,6 +105,20 @@ static const struct config_list *list_find(const char *path)
 
 /* ---- values ---- */
 
+/* What only some roles read is no mistake for the others; who checks or starts sees it beside all
+ * mistakes. */
+static void look_at_file(struct reader *r, const yaml_node_t *n, const struct config_key *k,
+                         const void *base)
+{
+    const char *file;
+    struct err e;
+    memcpy(&file, (const char *)base + k->offset, sizeof(file));
+    if (access(file, R_OK) == 0)
+        return;
+    err_sys(&e, -errno, "%s: expected a file that can be read", file);
+    config_report_warning(&r->report, line_of(n), column_of(n), k->path, e.text);
+}
+
 static void read_value(struct reader *r, const struct config_key *k, const yaml_node_t *n,
                        void *base)
 {
@@ -130,6 +144,8 @@ static void read_value(struct reader *r, const struct config_key *k, const yaml_
     if (k->later && !(k->def && str_eq(scalar(n), str_c(k->def))))
         config_report_warning(&r->report, line_of(n), column_of(n), k->path,
                               "has no effect in this version");
+    if (k->type == CONFIG_FILE)
+        look_at_file(r, n, k, base);
 }
 
 /* The default, which the table's test knows to be right but for files and names of this host. */

@@ -76,10 +76,15 @@ def configuration(folder):
     bad = os.path.join(folder, "bad.yaml")
     with open(bad, "w", encoding="ascii") as f:
         f.write("domains: [{name: b.example.com}]\nspool: {directory: .}\nnodes: x\n"
-                "limits: {recipients: many}\n")
+                "limits: {recipients: many}\n"
+                "tls: {certificates: [{certificate: gone.pem, key: gone.key}]}\n")
     done = check(["check-config", bad], 1, out="", err=f"{bad}:3:1: nodes: unknown key")
     if b':4:22: limits.recipients: "many": expected' not in done.stderr:
         wrong.append(f"only the first mistake is told: {done.stderr!r}")
+    for place, file in ((b":5:36: ", b"gone.pem"), (b":5:51: ", b"gone.key")):
+        if not any(place in line and file + b": expected a file that can be read" in line
+                   for line in done.stderr.splitlines()):
+            wrong.append(f"{file!r} is not told beside the mistakes: {done.stderr!r}")
     for role in ("serve", "receive", "process", "drain", "migrate"):
         check([role, "--config", bad], 1, out="", err=f"{bad}:3:1: nodes: unknown key")
     check(["check-config", "--config", bad, bad], 2, err="name two files")

@@ -154,7 +154,7 @@ static void test_mistakes(void **state)
         {LEAST "processor: {rules: [no/such.rules]}\n",
          "c.yaml:3:21: processor.rules[]: \"no/such.rules\": expected a file that can be read: No "
          "such file or directory\n"},
-        {LEAST "tls: {certificates: [{certificate: '', key: a.key}]}\n",
+        {LEAST "tls: {certificates: [{certificate: '', key: /dev/null}]}\n",
          "c.yaml:3:36: tls.certificates[].certificate: \"\": expected a path\n"},
         {"domains: [{name: b.example.com}]\nspool: {directory: /dev/null}\n",
          "c.yaml:2:20: spool.directory: \"/dev/null\": expected a directory\n"},
@@ -375,13 +375,17 @@ static void test_tls(void **state)
          "c.yaml:3:10: listen[].tls: \"starttls\": tls.certificates is empty; tls.require needs "
          "one\n",
          1},
-        {STR_INIT(LEAST "listen: [{address: '::1', tls: starttls}, {address: '::2'}]\n"
-                        "tls: {require: true, certificates: [{certificate: a, key: b}]}\n"),
+        {STR_INIT(
+             LEAST
+             "listen: [{address: '::1', tls: starttls}, {address: '::2'}]\n"
+             "tls: {require: true, certificates: [{certificate: /dev/null, key: /dev/null}]}\n"),
          "c.yaml:3:43: listen[].tls: \"none\": expected starttls or implicit, since tls.require is "
          "true\n",
          1},
-        {STR_INIT(LEAST "listen: [{address: '::1', tls: implicit}]\n"
-                        "tls: {require: true, certificates: [{certificate: a, key: b}]}\n"),
+        {STR_INIT(
+             LEAST
+             "listen: [{address: '::1', tls: implicit}]\n"
+             "tls: {require: true, certificates: [{certificate: /dev/null, key: /dev/null}]}\n"),
          "", 0},
     };
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
