@@ -58,6 +58,9 @@ static void verdict_json(struct json *o, const struct verdict *v)
     json_text(o, "confidence", v ? str_c(verdict_confidence_name(v->confidence)) : none);
     json_text(o, "rule", v ? str_c(v->rule) : none);
     json_text(o, "operator", v ? str_c(v->mx_operator) : none);
+    json_text(o, "listed_address", v ? v->listing.address : none);
+    json_text(o, "blocklist", v ? v->listing.list : none);
+    json_text(o, "lookup_url", v ? v->listing.url : none);
 }
 
 static void reply_code_json(struct json *o, unsigned code)
@@ -207,6 +210,9 @@ static void explain_people(const struct verdict *v, const struct report_recipien
         {"status", p->status},
         {"operator", str_c(v->mx_operator)},
         {"address", p->final_recipient},
+        {"listed", v->listing.address},
+        {"blocklist", v->listing.list},
+        {"see", v->listing.url},
     };
     for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
         struct str shown = table_clean(a, facts[i].value);
@@ -341,8 +347,9 @@ const struct command commands_classify[] = {
      "for standard input. Needs no configuration, network or database. With --json one object a\n"
      "message, in the order of the input:\n"
      "  {file, kind, recipients: [{address, final_recipient, status, reply_code, action, class,\n"
-     "  category, fault, hard, confidence, rule, operator, diagnostic}], original_message_id,\n"
-     "  feedback_type, reporting_mta}; what a message does not say is null.\n"
+     "  category, fault, hard, confidence, rule, operator, listed_address, blocklist, lookup_url,\n"
+     "  diagnostic}], original_message_id, feedback_type, reporting_mta}; what a message does not\n"
+     "  say is null.\n"
      "Exit code 1 when a PATH can't be read; the others are classified all the same.",
      {COMMAND_JSON, OPTION_RULES},
      classify},
@@ -353,7 +360,8 @@ const struct command commands_classify[] = {
      "Give the verdict on one bare SMTP reply",
      "TEXT is a reply such as \"550 5.1.1 <a@b.example>: user unknown\"; without it one reply a\n"
      "line is read from standard input. With --json one object a reply: {text, status,\n"
-     "reply_code, class, category, fault, hard, confidence, rule, operator}.",
+     "reply_code, class, category, fault, hard, confidence, rule, operator, listed_address,\n"
+     "blocklist, lookup_url}.",
      {{"--host", "MX", "the host that said it: some providers mean other things by the same words"},
       COMMAND_JSON,
       OPTION_RULES},

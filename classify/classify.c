@@ -276,6 +276,8 @@ hard:
 out:
     v.mx_operator = w.mx_operator;
     v.fingerprint = fingerprint(ev->text);
+    if (v.class == CLASS_BLOCK)
+        v.listing = listing_find(ev->text);
     return v;
 }
 

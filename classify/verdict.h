@@ -4,6 +4,7 @@
 #define CLASSIFY_VERDICT_H
 
 #include "base/str.h"
+#include "classify/listing.h"
 
 /* What a bounce means for the address. */
 #define VERDICT_CLASSES(X)                                                                      \
@@ -115,6 +116,7 @@ struct verdict {
     const char *mx_operator; /* "google"; NULL: not known; lives as long as the classifier */
     struct str evidence;     /* the words that decided: a part of the diagnostic, or a code */
     uint64_t fingerprint;    /* of the normalised diagnostic; 0: there was no text */
+    struct listing listing;  /* of a block: what of ours is refused, by which list */
 };
 
 const char *verdict_class_name(enum verdict_class c);
