@@ -58,9 +58,6 @@ static void verdict_json(struct json *o, const struct verdict *v)
     json_text(o, "confidence", v ? str_c(verdict_confidence_name(v->confidence)) : none);
     json_text(o, "rule", v ? str_c(v->rule) : none);
     json_text(o, "operator", v ? str_c(v->mx_operator) : none);
-    json_text(o, "listed_address", v ? v->listing.address : none);
-    json_text(o, "blocklist", v ? v->listing.list : none);
-    json_text(o, "lookup_url", v ? v->listing.url : none);
 }
 
 static void reply_code_json(struct json *o, unsigned code)
@@ -239,6 +236,9 @@ static int explain_one(const struct command_line *l, struct classifier *c, struc
     json_fact(o, "status", p.status);
     reply_code_json(o, p.reply_code);
     verdict_json(o, &v);
+    json_text(o, "listed_address", v.listing.address);
+    json_text(o, "blocklist", v.listing.list);
+    json_text(o, "lookup_url", v.listing.url);
     return json_print(o, stdout);
 }
 
@@ -347,9 +347,8 @@ const struct command commands_classify[] = {
      "for standard input. Needs no configuration, network or database. With --json one object a\n"
      "message, in the order of the input:\n"
      "  {file, kind, recipients: [{address, final_recipient, status, reply_code, action, class,\n"
-     "  category, fault, hard, confidence, rule, operator, listed_address, blocklist, lookup_url,\n"
-     "  diagnostic}], original_message_id, feedback_type, reporting_mta}; what a message does not\n"
-     "  say is null.\n"
+     "  category, fault, hard, confidence, rule, operator, diagnostic}], original_message_id,\n"
+     "  feedback_type, reporting_mta}; what a message does not say is null.\n"
      "Exit code 1 when a PATH can't be read; the others are classified all the same.",
      {COMMAND_JSON, OPTION_RULES},
      classify},

@@ -184,11 +184,16 @@ def explain():
     done = check(["explain", "--json", "550 5.1.1 <a@b.example>: user unknown"], 0, err="")
     row = json.loads(done.stdout)
     want = ["text", "status", "reply_code", "class", "category", "fault", "hard", "confidence",
-            "rule", "operator"]
+            "rule", "operator", "listed_address", "blocklist", "lookup_url"]
     same("keys", list(row), want)
     same("verdict", [row["class"], row["category"], row["hard"], row["status"], row["reply_code"]],
          ["hard", "bad_mailbox", True, "5.1.1", "550"])
     check(["explain", "550", "5.1.1", "user", "unknown"], 0, out="bad_mailbox", err="")
+    done = check(["explain", "--json", "554 Client host [192.0.2.1] blocked using bl.example.net; "
+                  "see https://bl.example.net/q"], 0)
+    row = json.loads(done.stdout)
+    same("listing", [row["listed_address"], row["blocklist"], row["lookup_url"]],
+         ["192.0.2.1", "bl.example.net", "https://bl.example.net/q"])
     done = check(["explain", "--json"], 0, stdin=b"450 4.2.2 mailbox full\n\n250 fine\r\nlast")
     same("one a line", [json.loads(x)["text"] for x in done.stdout.splitlines()],
          ["450 4.2.2 mailbox full", "250 fine", "last"])
