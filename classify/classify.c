@@ -172,6 +172,9 @@ static struct str inner_reason(struct str text, struct str last_transient)
     return last_transient;
 }
 
+/* Limits of today's MTAs begin at 25 (Sendmail) and 30 (Exim); mail that arrives has a dozen. */
+enum { HOPS_LOOP = 25 };
+
 static bool weigh(struct weighing *w, struct verdict *ret)
 {
     size_t from, to;
@@ -196,7 +199,13 @@ static bool weigh(struct weighing *w, struct verdict *ret)
         *ret = verdict_of_rule(w, rule, from, to);
         return true;
     }
-    return by_reply(w, ret);
+    if (by_reply(w, ret))
+        return true;
+    /* Exim gives no reason at all for what has come through too many hosts. */
+    if (w->ev->text.n > 0 || w->ev->hops < HOPS_LOOP)
+        return false;
+    *ret = verdict_of(CATEGORY_ROUTING_LOOP, CONFIDENCE_MEDIUM, "original-hops", STR("Received"));
+    return true;
 }
 
 /* A hard reason told by a temporary reply, while the mail is still being tried, is not the last
@@ -286,6 +295,26 @@ static bool is_bounce(enum report_kind kind)
     return kind == REPORT_BOUNCE || kind == REPORT_DELAYED || kind == REPORT_DELIVERED;
 }
 
+/* The remote words are a reply code and no more: "550", "smtp; 550", "(reason: 550)". */
+static bool is_bare_code(struct str text)
+{
+    bool digits = false;
+    struct str rest = text;
+    while (rest.n > 0) {
+        struct str word = str_cut(&rest, ' ');
+        while (word.n > 0 && strchr("(:;)-", word.p[word.n - 1]))
+            word.n--;
+        while (word.n > 0 && word.p[0] == '(')
+            word = str_from(word, 1);
+        uint32_t code;
+        if (word.n == 3 && str_to_u32(word, &code))
+            digits = true;
+        else if (word.n > 0 && !str_ieq(word, STR("reason")) && !str_ieq(word, STR("smtp")))
+            return false;
+    }
+    return digits;
+}
+
 struct verdict classify_recipient(struct classifier *c, const struct report *r, size_t i)
 {
     REQUIRE(i < r->recipients_n);
@@ -300,6 +329,7 @@ struct verdict classify_recipient(struct classifier *c, const struct report *r, 
         .text = rcpt->diagnostic,
         .status_text = rcpt->status,
         .reply = rcpt->reply_code,
+        .hops = r->original.hops,
         .action = rcpt->action,
         .mx_operator = operator_by_host(rcpt->remote_mta),
         .reporting_operator = rcpt->remote_mta.n == 0 ? operator_by_host(r->reporting_mta) : NULL,
@@ -311,5 +341,8 @@ struct verdict classify_recipient(struct classifier *c, const struct report *r, 
     ev.final = ev.action != REPORT_ACTION_DELAYED;
     if (!codes_parse(rcpt->status, &ev.status))
         ev.status = (struct status){0};
+    /* Sendmail makes 5.1.1 out of a remote 550 that says nothing: no more is known than that. */
+    if (is_bare_code(rcpt->diagnostic))
+        ev.status.subject = ev.status.detail = 0;
     return classify_evidence(c, &ev);
 }

@@ -183,6 +183,8 @@ static void fields_take(struct reader *r, const struct fields *f)
     if (str_is_absent(o->return_path))
         o->return_path = mailbox_first(r->a, fields_get(f, STR("Return-Path")));
     o->date = reader_text(r, fields_get(f, STR("Date")));
+    for (size_t i = 0; (i = fields_find(f, STR("Received"), i)) < f->n; i++)
+        o->hops++;
     o->feedback_id = reader_text(r, fields_get(f, STR("Feedback-Id")));
     o->list_id = reader_text(r, fields_get(f, STR("List-Id")));
     o->list_unsubscribe = reader_text(r, fields_get(f, STR("List-Unsubscribe")));

@@ -82,6 +82,7 @@ struct report_original {
     struct str list_unsubscribe;
     struct str cfbl_address;     /* RFC 9477: address only */
     struct str cfbl_feedback_id; /* RFC 9477 */
+    unsigned hops;               /* Received fields */
     struct str dkim_domain;      /* d= of the first DKIM-Signature, lower-case; not verified */
 };
 

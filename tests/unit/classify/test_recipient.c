@@ -68,6 +68,15 @@ static const struct {
      CATEGORY_MAILBOX_FULL, CONFIDENCE_MEDIUM, "status-x.2.2", NULL},
     {REPORT_BOUNCE, REPORT_ACTION_FAILED, "5.0.0", 550, "550 mailbox unavailable", NULL, NULL,
      CATEGORY_BAD_MAILBOX, CONFIDENCE_MEDIUM, "weak-mailbox-unavailable", NULL},
+    /* a reply without a word: the code in the field is the sending host's own guess */
+    {REPORT_BOUNCE, REPORT_ACTION_FAILED, "5.1.1", 550, "(reason: 550)", "mx.b.example", NULL,
+     CATEGORY_UNDETERMINED, CONFIDENCE_LOW, "none", NULL},
+    {REPORT_BOUNCE, REPORT_ACTION_FAILED, "5.1.1", 550, "smtp; 550", NULL, NULL,
+     CATEGORY_UNDETERMINED, CONFIDENCE_LOW, "none", NULL},
+    {REPORT_BOUNCE, REPORT_ACTION_FAILED, "5.1.1", 552, "552", NULL, NULL, CATEGORY_MAILBOX_FULL,
+     CONFIDENCE_LOW, "reply-552", NULL},
+    {REPORT_BOUNCE, REPORT_ACTION_FAILED, "5.1.1", 550, "550 x", NULL, NULL, CATEGORY_BAD_MAILBOX,
+     CONFIDENCE_MEDIUM, "status-5.1.1", NULL},
     /* actions */
     {REPORT_DELAYED, REPORT_ACTION_DELAYED, "4.1.1", 450, "450 4.1.1 User unknown", NULL, NULL,
      CATEGORY_SOFT_OTHER, CONFIDENCE_MEDIUM, NULL, NULL},
@@ -141,6 +150,35 @@ static void test_table(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* What came through too many hosts is told by the returned header alone, when nothing else tells.
+ */
+static void test_hops(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned hops;
+        const char *status, *diagnostic;
+        enum verdict_category category;
+    } hops[] = {
+        {30, "5.0.0", NULL, CATEGORY_ROUTING_LOOP},
+        {24, "5.0.0", NULL, CATEGORY_UNDETERMINED},
+        {30, "5.0.0", "no words that a rule knows", CATEGORY_UNDETERMINED},
+        {30, "5.1.1", NULL, CATEGORY_BAD_MAILBOX},
+    };
+    for (size_t i = 0; i < sizeof(hops) / sizeof(hops[0]); i++) {
+        struct report_recipient rcpt = {.action = REPORT_ACTION_FAILED,
+                                        .status = str_c(hops[i].status),
+                                        .diagnostic = str_c(hops[i].diagnostic)};
+        struct report report = {.kind = REPORT_BOUNCE,
+                                .recipients = &rcpt,
+                                .recipients_n = 1,
+                                .original = {.hops = hops[i].hops}};
+        struct verdict v = classify_recipient(classifier, &report, 0);
+        assert_string_equal(verdict_category_name(v.category),
+                            verdict_category_name(hops[i].category));
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -165,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_hops),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
