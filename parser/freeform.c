@@ -137,6 +137,25 @@ static size_t address_find(struct str notice, struct str address, size_t from)
     return at == notice.n && notice.n <= FOLDED_BYTES ? str_ifind(notice, address, from) : at;
 }
 
+/* The address stands in a copy of the returned message's To:, between other fields of it. */
+static bool is_echo(struct str notice, size_t at)
+{
+    static const struct str names[] = {STR_INIT("from:"), STR_INIT("subject:"), STR_INIT("date:"),
+                                       STR_INIT("sent:"), STR_INIT("message-id:")};
+    size_t from = stand_line_start(notice, at);
+    struct str line = stand_line(notice, from);
+    if (!str_istarts(str_trim(line), STR("to:")))
+        return false;
+    struct str beside[] = {
+        str_trim(stand_line(notice, from > 0 ? stand_line_start(notice, from - 1) : 0)),
+        str_trim(stand_line(notice, from + line.n + 1))};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+            if (str_istarts(beside[i], names[k]))
+                return true;
+    return false;
+}
+
 struct str freeform_reason(struct str notice, struct str address)
 {
     enum { LOOKS_MAX = 16 };
@@ -154,7 +173,8 @@ struct str freeform_reason(struct str notice, struct str address)
         struct status_codes codes = reply_codes_find(reason);
         struct str line = stand_line_around(notice, from);
         bool head = stand_of(notice, line, str_sub(notice, from, at)) == STAND_HEAD;
-        int worth = (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head;
+        int worth =
+            is_echo(notice, from) ? 0 : (codes.reply > 0 || codes.status.n > 0 ? 2 : 0) + head + 1;
         if (worth > best_worth) {
             best = reason;
             best_worth = worth;
