@@ -114,7 +114,7 @@ static bool is_user(struct str s)
             return false;
         before = c;
     }
-    return before != '.';
+    return before != '.' && s.n <= ADDRESS_LOCAL_MAX;
 }
 
 static bool is_stream(struct str s, bool any_case)
