@@ -72,6 +72,8 @@ write("corpus_read", "quoted", '"u\\"x@y"@a.example')
 write("corpus_inside", "quoted", f'"{token("ann=example.com")}"@b.example')
 write("corpus_inside", "no-at", "b1bk")
 write("corpus_inside", "user-too-long", token("a" * 65 + "=om") + "@b.example")
+write("corpus_inside", "recipient-too-long",
+      token("a" * 64 + "=" + ".".join(["b" * 60] * 3 + ["cccccccc"])) + "@b.example")
 
 patterns = {
     "recipient": "r\\+(?<recipient>.+)\nr+ann@example.com",

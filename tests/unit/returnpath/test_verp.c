@@ -44,7 +44,7 @@ static const struct {
     /* ezmlm, whose mark may stand in the list's name */
     {"x-return-y-return-7-ann=example.com", "ann", "example.com", NULL},
     {"x-return-7-return-8-ann=example.com", "return-8-ann", "example.com", NULL},
-    {"-return-7-ann=example.com", "7-ann", "example.com", NULL},
+    {"-return-7-ann=example.com", NULL, NULL, NULL},
     {"x+y-return-7-ann=example.com", "y-return-7-ann", "example.com", NULL},
     /* a prefix holds no '+' */
     {"+a-b=example.com", NULL, NULL, NULL},
