@@ -91,7 +91,7 @@ struct config {
         uint64_t addresses; /* 1 = in full */
     } log;
 
-    struct returnpath_domains returnpath; /* of domains, sorted by name */
+    struct returnpath_set *returnpath; /* of domains; NULL while there are mistakes in them */
 };
 
 /* Called for each mistake and each warning, with one printable line:
