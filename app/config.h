@@ -100,8 +100,8 @@ struct config {
         uint64_t addresses; /* 1 = in full */
     } log;
 
-    struct returnpath_domains returnpath; /* of domains, sorted by name */
-    struct str *token_headers;            /* of attribution.token_headers, as many */
+    struct returnpath_set *returnpath; /* of domains; NULL while there are mistakes in them */
+    struct str *token_headers;         /* of attribution.token_headers, as many */
 };
 
 /* Called for each mistake and each warning, with one printable line:

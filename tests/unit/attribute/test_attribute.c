@@ -1,5 +1,5 @@
 /* Whose address, how sure, and whether it may count: every line of the order. */
-#include "tests/unit/attribute/support.h"
+#include "tests/support/attribute_keys.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@ struct want {
     const char *tenant, *stream; /* NULL: t1, s1 */
 };
 
-/* What a test case is made of; texts as in support.h. */
+/* What a test case is made of; texts as in attribute_keys.h. */
 struct situation {
     const char *name;
     enum report_kind kind; /* REPORT_BOUNCE = 0 */
@@ -380,6 +380,12 @@ TABLE_TEST(forwarding)
 TABLE_TEST(counting)
 TABLE_TEST(unsubscribing)
 
+static const char *const kind_names[] = {
+#define X(id, name, meaning) [id] = (name),
+    REPORT_KINDS(X)
+#undef X
+};
+
 /* Every kind of mail to every kind of address. */
 static void test_purposes(void **state)
 {
@@ -395,14 +401,12 @@ static void test_purposes(void **state)
         for (size_t p = 0; p < COUNT(to); p++) {
             bool ok = to[p][1] == fits[kind];
             check_situation(&(struct situation){
-                report_kind_name((enum report_kind)kind), .kind = (enum report_kind)kind,
-                .to = to[p],
+                kind_names[kind], .kind = (enum report_kind)kind, .to = to[p],
                 .want = {KIM, ATTRIBUTION_TOKEN, ok ? VALID : ATTRIBUTION_WRONG_PURPOSE}});
             /* Inside, any purpose proves that the message was sent; not that one wants out. */
             bool out = kind == REPORT_UNSUBSCRIBE;
             check_situation(&(struct situation){
-                report_kind_name((enum report_kind)kind), .kind = (enum report_kind)kind,
-                .to = PLAIN, .return_path = to[p],
+                kind_names[kind], .kind = (enum report_kind)kind, .to = PLAIN, .return_path = to[p],
                 .want = {out ? NULL : KIM, out ? ATTRIBUTION_NONE : ATTRIBUTION_RETURNED_TOKEN,
                          out ? ATTRIBUTION_UNSIGNED : VALID}});
         }
@@ -439,7 +443,7 @@ static void test_kind(void **state)
             attribute_message_open(keys.reader, &a, &envelope, &report, true, TODAY, &m), 0);
         if (attribute_kind(&m, t[i].kind) != t[i].want)
             fail_msg("%s \"%s\": %s", t[i].to, t[i].subject,
-                     report_kind_name(attribute_kind(&m, t[i].kind)));
+                     kind_names[attribute_kind(&m, t[i].kind)]);
         arena_free(&a);
     }
 }

@@ -1,12 +1,12 @@
-/* support.h - keys, and texts with tokens in them: "{b:kim@x.example}" becomes a bounce token for
- * kim. Purpose b, c or u; then any of
- *   !  signed with another secret      ?  of a key that is not known
+/* attribute_keys.h - keys, and texts with tokens in them: "{b:kim@x.example}" becomes a bounce
+ * token for kim. Purpose b, c or u; then any of !  signed with another secret      ?  of a key that
+ * is not known
  *   -  older than its lifetime         +  of a day to come
  *   ~  the local part alone            @  of the second domain
  *   /  percent-encoded as in a URI (RFC 6068)
  * ":" names the recipient, "#" an opaque id. */
-#ifndef TESTS_UNIT_ATTRIBUTE_SUPPORT_H
-#define TESTS_UNIT_ATTRIBUTE_SUPPORT_H
+#ifndef TESTS_SUPPORT_ATTRIBUTE_KEYS_H
+#define TESTS_SUPPORT_ATTRIBUTE_KEYS_H
 
 #include "attribute/attribute.h"
 #include "base/require.h"
@@ -122,7 +122,7 @@ static struct str keys_token(struct keys *k, struct arena *a, struct str spec)
             encoded = true;
             break;
         default:
-            REQUIRE(!"a flag of a token");
+            require_failed("a flag of a token", __FILE__, __LINE__);
         }
     REQUIRE(at < spec.n);
     if (spec.p[at] == ':')
