@@ -35,6 +35,7 @@ static struct returnpath_reader *reader;
 /* The sender of the transaction, and what a listed feedback source is asked. */
 static struct str mail_from = STR_INIT("");
 static int64_t received_at = 77;
+static bool truncated;
 static int signed_answer = -1; /* -1: there is no listed source */
 static unsigned signed_asked;
 
@@ -60,7 +61,8 @@ static int read_one(struct arena *a, struct str body, const struct spool_recipie
                                                .recipients = to,
                                                .recipients_n = n,
                                                .size = body.n},
-                                  .body = body};
+                                  .body = body,
+                                  .truncated = truncated};
     static const struct str headers[] = {STR_INIT("X-Token")};
     struct reading reading = {.classifier = classifier,
                               .returnpath = reader,
@@ -400,9 +402,16 @@ static void test_signed_complaints_alone(void **state)
     signed_answer = 1;
     assert_int_equal(
         read_one(&a, STR(REPORT(GROUP("a@x.example", "failed", "5.1.1"))), &plain, 1, &m), 0);
+    assert_int_equal(signed_asked, 0);
+    assert_false(m.events[0].trusted);
+    truncated = true;
+    assert_int_equal(
+        read_one(&a, STR(COMPLAINT("Original-Rcpt-To: <a@x.example>\r\n", "")), &plain, 1, &m), 0);
+    truncated = false;
     signed_answer = -1;
     assert_int_equal(signed_asked, 0);
     assert_false(m.events[0].trusted);
+    assert_int_equal(m.events[0].kind, REPORT_COMPLAINT);
     arena_free(&a);
 }
 
