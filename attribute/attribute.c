@@ -10,6 +10,17 @@ static const char *const source_names[] = {
 #undef X
 };
 
+static const char *const verification_names[] = {
+#define X(id, name, meaning) [id] = (name),
+    ATTRIBUTION_VERIFICATIONS(X)
+#undef X
+};
+
+const char *attribution_verification_name(enum attribution_verification v)
+{
+    return (size_t)v < ATTRIBUTION_VERIFICATION_COUNT ? verification_names[v] : "";
+}
+
 const char *attribution_source_name(enum attribution_source s)
 {
     return (size_t)s < ATTRIBUTION_SOURCE_COUNT ? source_names[s] : "";
@@ -75,7 +86,7 @@ int attribute_recipient(struct arena *a, const struct returnpath *envelope,
         {&original, ATTRIBUTION_ORIGINAL},
         {&final, ATTRIBUTION_FINAL},
     };
-    struct attribution found = {.source = ATTRIBUTION_NONE};
+    struct attribution found = {.source = ATTRIBUTION_NONE, .counts = true};
     for (size_t must_be_address = 1;; must_be_address--) {
         for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
             const struct named *n = order[k].named;
@@ -87,7 +98,9 @@ int attribute_recipient(struct arena *a, const struct returnpath *envelope,
                 .source = order[k].source,
                 .verified = order[k].source == ATTRIBUTION_VERP && envelope->verified,
                 .forwarded = is_forwarded(report, n, &original, &final),
+                .counts = true,
             };
+            found.medium = found.forwarded;
             *ret = found;
             return 0;
         }
