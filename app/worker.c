@@ -9,12 +9,16 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { LANES_EVERY = CLOCK_SECOND, PRUNE_EVERY = CLOCK_SECOND };
+enum {
+    LANES_EVERY = CLOCK_SECOND,
+    PRUNE_EVERY = CLOCK_SECOND,
+    RESOLVE_EVERY = 60 * CLOCK_SECOND,
+};
 
 struct times {
-    int64_t lanes, prune, partitions; /* when each is due */
-    int64_t retry;                    /* the server is not asked before */
-    int64_t told;                     /* when its being away was last logged */
+    int64_t lanes, prune, partitions, resolve; /* when each is due */
+    int64_t retry;                             /* the server is not asked before */
+    int64_t told;                              /* when its being away was last logged */
     unsigned failures;
 };
 
@@ -109,6 +113,14 @@ static int periodic(struct worker *w, struct times *t, int64_t now, struct err *
     if (now >= t->partitions) {
         rc = db_partitions(w->db, clock_now(), e);
         t->partitions = now + 3600 * CLOCK_SECOND;
+    }
+    /* One worker is enough for all. */
+    if (rc == 0 && w->index == 0 && now >= t->resolve) {
+        size_t resolved = 0;
+        rc = db_resolve_waiting(w->db, clock_now(), &resolved, e);
+        t->resolve = now + RESOLVE_EVERY;
+        if (resolved)
+            log_info("waiting_resolved", KV("events", (uint64_t)resolved));
     }
     return rc;
 }
