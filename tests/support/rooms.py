@@ -33,7 +33,7 @@ FOREIGN = [
     (r"libpq-fe\.h|libpq/.*|postgres_ext\.h", ["db/pg.c"]),
     (r"yaml\.h", ["app/config.c"]),
     (r"jansson\.h", ["app/json.c"]),
-    (r"unbound\.h|ares\.h|getdns/.*", ["app/check_dns.c"]),
+    (r"unbound\.h|ares\.h|getdns/.*", ["resolver/resolver.c"]),
 ]
 
 # C, POSIX and Linux: everybody's.
