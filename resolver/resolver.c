@@ -5,6 +5,7 @@
 #include "base/domain.h"
 #include "base/require.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -59,10 +60,24 @@ static const struct {
     {"insecure-lan-zones:", "yes"},
 };
 
+/* The library takes any number for a port. */
+static bool is_server(struct str text)
+{
+    struct str rest = text, host = str_cut(&rest, '@');
+    char c[INET6_ADDRSTRLEN] = "";
+    unsigned char bytes[16];
+    uint32_t port = 53;
+    if (host.n >= sizeof(c) || (host.n < text.n && (!str_to_u32(rest, &port) || !port)))
+        return false;
+    memcpy(c, host.p, host.n);
+    return port <= UINT16_MAX &&
+           (inet_pton(AF_INET, c, bytes) == 1 || inet_pton(AF_INET6, c, bytes) == 1);
+}
+
 static int context_servers(const struct resolver *r, struct ub_ctx *ctx, struct err *e)
 {
     for (size_t i = 0; i < r->servers_n; i++)
-        if (ub_ctx_set_fwd(ctx, r->servers[i]) != UB_NOERROR)
+        if (!is_server(str_c(r->servers[i])) || ub_ctx_set_fwd(ctx, r->servers[i]) != UB_NOERROR)
             return err_set(e, -EINVAL,
                            "\"%s\": expected the address of a DNS server, with @PORT when it is "
                            "not 53",

@@ -48,7 +48,7 @@ struct resolver_answer {
     enum resolver_status status;
     bool secure;          /* signatures were followed down from an anchor, also of "no such" */
     int64_t ttl;          /* microseconds */
-    struct str canonical; /* where CNAMEs led, without the last dot; absent: there is none */
+    struct str canonical; /* where CNAMEs led, without the last dot; absent: there were none */
     struct str *records;  /* RDATA as on the wire, names in it not compressed; resolver/rdata.h */
     size_t records_n;     /* more than RESOLVER_RECORDS_MAX are cut */
 };

@@ -104,6 +104,10 @@ static void feed(DKIM *dkim, const char *header)
     }
 }
 
+/* The library's signing side, which the program does not use, loses its Ed25519 keys. */
+void __lsan_disable(void) __attribute__((weak));
+void __lsan_enable(void) __attribute__((weak));
+
 /* "DKIM-Signature: ...\r\n" for this header and BODY. */
 static struct str sign(struct arena *a, const struct made *made)
 {
@@ -132,7 +136,11 @@ static struct str sign(struct arena *a, const struct made *made)
     feed(dkim, TYPE VERSION REST);
     assert_int_equal(dkim_eoh(dkim), DKIM_STAT_OK);
     assert_int_equal(dkim_body(dkim, body, strlen(BODY)), DKIM_STAT_OK);
+    if (__lsan_disable)
+        __lsan_disable();
     assert_int_equal(dkim_eom(dkim, NULL), DKIM_STAT_OK);
+    if (__lsan_enable)
+        __lsan_enable();
     assert_int_equal(dkim_getsighdr_d(dkim, strlen("DKIM-Signature: "), &text, &n), DKIM_STAT_OK);
     struct str field = arena_fmt(a, "DKIM-Signature: %s\r\n", (const char *)text);
     dkim_free(dkim);
