@@ -44,6 +44,11 @@ struct config_rule {
     unsigned line, column;
 };
 
+struct config_header {
+    const char *name;
+    unsigned line, column;
+};
+
 struct config {
     struct arena arena;
     const char *file;   /* as it was found */
@@ -76,6 +81,10 @@ struct config {
         size_t rules_n;
     } processor;
     struct {
+        struct config_header *token_headers;
+        size_t token_headers_n;
+    } attribution;
+    struct {
         uint64_t threads;
         const char *user;
         int64_t stop_grace;
@@ -91,7 +100,8 @@ struct config {
         uint64_t addresses; /* 1 = in full */
     } log;
 
-    struct returnpath_domains returnpath; /* of domains, sorted by name */
+    struct returnpath_set *returnpath; /* of domains; NULL while there are mistakes in them */
+    struct str *token_headers;         /* of attribution.token_headers, as many */
 };
 
 /* Called for each mistake and each warning, with one printable line:

@@ -109,7 +109,20 @@ static int domain_cmp(const void *a, const void *b)
     return d ? d : x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* The sorted table that the receiver and the processor look domains up in. */
+/* What the receiver and the processor look addresses up in. */
+static int returnpath_make(struct config *c, const struct returnpath_domain *list, size_t n,
+                           struct config_report *r)
+{
+    const struct returnpath_set_config config = {.domains = list, .domains_n = n};
+    struct err e = {0};
+    int rc = returnpath_set_new(&config, &c->returnpath, &e);
+    if (rc == -EINVAL) {
+        config_report_at(r, 0, 0, "domains", (struct str){0}, e.text);
+        rc = 0;
+    }
+    return rc;
+}
+
 static int check_domains(struct config *c, struct config_report *r)
 {
     const struct config_domain **sorted =
@@ -118,7 +131,7 @@ static int check_domains(struct config *c, struct config_report *r)
         ARENA_ARRAY(&c->arena, c->domains_n + 1, struct returnpath_domain);
     if (!sorted || !list)
         return -ENOMEM;
-    size_t n = 0;
+    size_t n = 0, distinct = 0;
     for (size_t i = 0; i < c->domains_n; i++)
         if (c->domains[i].name)
             sorted[n++] = &c->domains[i];
@@ -129,15 +142,26 @@ static int check_domains(struct config *c, struct config_report *r)
             char text[80];
             snprintf(text, sizeof(text), "the same domain stands at line %u", sorted[i - 1]->line);
             config_report_at(r, d->line, d->column, "domains[].name", str_c(d->name), text);
+            continue;
         }
-        list[i] = (struct returnpath_domain){.name = str_c(d->name),
-                                             .accept = (enum returnpath_accept)d->accept,
-                                             .tenant = str_c(d->tenant),
-                                             .stream = str_c(d->stream),
-                                             .trust_unverified = d->trust_unverified};
+        list[distinct++] = (struct returnpath_domain){.name = str_c(d->name),
+                                                      .accept = (enum returnpath_accept)d->accept,
+                                                      .tenant = str_c(d->tenant),
+                                                      .stream = str_c(d->stream),
+                                                      .trust_unverified = d->trust_unverified};
     }
-    c->returnpath = (struct returnpath_domains){list, n};
-    return 0;
+    return returnpath_make(c, list, distinct, r);
+}
+
+/* The names of header fields as the parser is told them. */
+static int check_headers(struct config *c)
+{
+    size_t n = c->attribution.token_headers_n;
+    struct str *names = ARENA_ARRAY(&c->arena, n + 1, struct str);
+    for (size_t i = 0; names && i < n; i++)
+        names[i] = str_c(c->attribution.token_headers[i].name);
+    c->token_headers = names;
+    return names ? 0 : -ENOMEM;
 }
 
 static void check_sizes(const struct config *c, struct config_report *r)
@@ -179,6 +203,8 @@ int config_check(struct config *c, bool keep_given, struct config_report *r)
     int rc = check_listen(c, r);
     if (rc == 0)
         rc = check_domains(c, r);
+    if (rc == 0)
+        rc = check_headers(c);
     check_tls(c, r);
     check_sizes(c, r);
     return rc;

@@ -173,16 +173,23 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
         log_error("worker", KV("why", "out of memory"));
         return EXIT_NO;
     }
-    *w = (struct worker){
-        .config = c, .reading = {classifier, &c->returnpath}, .index = index, .count = count};
+    *w = (struct worker){.config = c,
+                         .reading = {.classifier = classifier,
+                                     .token_headers = c->token_headers,
+                                     .token_headers_n = c->attribution.token_headers_n},
+                         .index = index,
+                         .count = count};
     int signals = service_signals(&e);
     int rc = signals < 0 ? signals : spool_open(&spool, &w->spool, &e);
+    if (rc >= 0 && returnpath_reader_new(c->returnpath, &w->reading.returnpath) < 0)
+        rc = err_set(&e, -ENOMEM, "out of memory");
     if (rc >= 0) {
         report_init();
         loop(w, signals);
     }
     for (size_t i = 0; i < w->lanes_n; i++)
         lane_close(&w->lanes[i]);
+    returnpath_reader_free(w->reading.returnpath);
     db_free(w->db);
     spool_free(w->spool);
     if (signals >= 0)
