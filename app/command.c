@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const struct command *const groups[] = {
-    commands_service,  commands_config, commands_classify,  commands_rules,
+    commands_service,  commands_config, commands_dns,       commands_classify, commands_rules,
     commands_database, commands_report, commands_set_aside, commands_status};
 enum { GROUPS_N = sizeof(groups) / sizeof(groups[0]) };
 

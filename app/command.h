@@ -38,6 +38,7 @@ struct command_line {
 /* Every group is a file cmd_*.c; each list ends with a name of NULL. */
 extern const struct command commands_service[];
 extern const struct command commands_config[];
+extern const struct command commands_dns[];
 extern const struct command commands_classify[];
 extern const struct command commands_rules[];
 extern const struct command commands_database[];

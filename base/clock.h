@@ -1,5 +1,5 @@
 /* clock.h - times as microseconds since 1970-01-01 UTC, passed in as arguments.
- * Only app/ and the event loop read a clock; everything else is told what time it is. */
+ * Only app/, resolver/ and the event loop read a clock; everything else is told what time it is. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

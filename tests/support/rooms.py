@@ -23,7 +23,8 @@ import tempfile
 FOREIGN = [
     (r"idn2\.h", ["base/domain.c"]),
     (r"libpsl\.h", ["base/domain.c"]),
-    (r"openssl/.*", ["returnpath/token.c", "receiver/tls.c", "db/content.c"]),
+    (r"openssl/.*", ["returnpath/token.c", "receiver/tls.c", "receiver/certificate.c",
+                     "db/content.c"]),
     (r"pcre2\.h", ["returnpath/pattern.c"]),
     (r"xxhash\.h", ["spool/record.c"]),
     (r"uv\.h", ["receiver/stream.c", "receiver/listener.c"]),
@@ -33,7 +34,7 @@ FOREIGN = [
     (r"libpq-fe\.h|libpq/.*|postgres_ext\.h", ["db/pg.c"]),
     (r"yaml\.h", ["app/config.c"]),
     (r"jansson\.h", ["app/json.c"]),
-    (r"unbound\.h|ares\.h|getdns/.*", ["app/check_dns.c"]),
+    (r"unbound\.h|ares\.h|getdns/.*", ["resolver/resolver.c"]),
 ]
 
 # C, POSIX and Linux: everybody's.

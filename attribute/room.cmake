@@ -1,0 +1,1 @@
+room_library(attribute dkim.c opendkim)

@@ -1,0 +1,1 @@
+room_library(resolver resolver.c libunbound)
