@@ -10,7 +10,8 @@
 
 static const struct command *const groups[] = {
     commands_service,  commands_config,    commands_classify, commands_rules,
-    commands_database, commands_set_aside, commands_status};
+    commands_database, commands_set_aside, commands_status,
+    commands_token};
 enum { GROUPS_N = sizeof(groups) / sizeof(groups[0]) };
 
 /* The i-th command of all groups; NULL behind the last. */

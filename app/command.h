@@ -8,7 +8,7 @@
 #include "app/config.h"
 
 enum { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
-enum { COMMAND_OPTIONS_MAX = 8 };
+enum { COMMAND_OPTIONS_MAX = 10 };
 
 struct command_option {
     const char *name;  /* "--config" */
@@ -43,6 +43,7 @@ extern const struct command commands_rules[];
 extern const struct command commands_database[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_status[];
+extern const struct command commands_token[];
 
 #define COMMAND_CONFIG                                                               \
     {                                                                                \

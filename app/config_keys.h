@@ -17,7 +17,11 @@ enum config_type {
     CONFIG_TIME,
     CONFIG_COUNT,
     CONFIG_BOOL,
-    CONFIG_WORD, /* one of words */
+    CONFIG_WORD,   /* one of words */
+    CONFIG_DATE,   /* 2027-01-31; days since 1970-01-01 */
+    CONFIG_KEY_ID, /* one character, a-z or 2-7: stands in signed return paths */
+    CONFIG_LOCAL,  /* a local part of atoms (RFC 5321 section 4.1.2, Dot-string) */
+    CONFIG_FIELD,  /* the name of a header field (RFC 5322 section 2.2) */
 };
 
 struct config_key {
@@ -30,8 +34,9 @@ struct config_key {
     bool later;        /* read and checked, has no effect in this version */
     bool secret;       /* its value is not repeated in messages */
     const char *words; /* "verp|any": the value is the index */
-    const char *refused, *refused_why; /* a word of a later version, and what to do instead */
-    const char *text;                  /* what it is, for the commented file */
+    const char *nothing; /* a word instead of a value: the field is NULL or 0 then */
+    bool several;        /* a list of such texts, into a struct config_words; def is "[]" */
+    const char *text;    /* what it is, for the commented file */
 };
 
 /* The default of node and hostname: what the system calls itself. */
@@ -60,8 +65,8 @@ struct config_section {
 };
 extern const struct config_section config_sections[];
 
-/* Reads text as key's type into base + key->offset. Relative paths start at folder. On failure
- * *e.text is what was expected (without place and value). */
+/* Reads text as key's type into base + key->offset (with several: one of its items). Relative paths
+ * start at folder. On failure *e.text is what was expected (without place and value). */
 int config_value(const struct config_key *key, struct str text, const char *folder, struct arena *a,
                  void *base, struct err *e);
 
