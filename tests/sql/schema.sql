@@ -34,7 +34,7 @@ SELECT is_empty($$
     'every table has a primary key');
 SELECT is_empty($$
     SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
-     WHERE p.pronamespace = 'bouncemx'::regnamespace AND (r.rolsuper OR p.prosecdef)$$,
+     WHERE p.pronamespace = 'bouncemx'::regnamespace AND r.rolsuper$$,
     'no function needs or lends a superuser');
 
 SELECT col_is_pk('bouncemx', 'message', ARRAY['id', 'received_at'], 'key of message');

@@ -103,7 +103,7 @@ end
 # The plugin beside stand-ins for what Haraka gives to it.
 HARAKA = r"""
 const DENY = 902;
-class Address { constructor(text) { this.original = text; } }
+class Given { constructor(text) { this.original = text; } }
 const plain_require = require;
 @GIVEN@
 @CODE@
@@ -167,7 +167,7 @@ def run(folder, name, code, asked):
 def haraka(folder, node_code, code, vectors):
     """The plugin signs today; the recipe for Node says what it must answer."""
     key = vectors["keys"][0]["hex"]
-    stub = ("require = (name) => name === 'address-rfc2821' ? { Address } : plain_require(name);\n"
+    stub = ("require = (name) => name === 'address-rfc2821' ? { Address: Given } : plain_require(name);\n"
             f"const KEY = '{key}';\n" + node_code)
     program = HARAKA.replace("@GIVEN@", stub).replace("@CODE@", code)
     path = os.path.join(folder, "haraka.js")
