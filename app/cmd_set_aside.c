@@ -102,33 +102,40 @@ static bool time_parse(struct str text, int64_t *ret)
     return true;
 }
 
-/* The recipients as the configuration reads them today: what was found in them at the time is not
- * stored beside a message that was set aside. */
-static int recipients_read(const struct config *c, struct arena *a, struct str lines,
+/* The recipients as the configuration reads them today, on the day on which they came: what was
+ * found in them at the time is not stored beside a message that was set aside. */
+static int recipients_read(struct returnpath_reader *reader, struct arena *a, struct str lines,
                            struct spool_envelope *ret)
 {
     struct spool_recipient *list = ARENA_ARRAY(a, SPOOL_RECIPIENTS_MAX, struct spool_recipient);
     struct str rest = lines, line;
+    uint32_t day = (uint32_t)(ret->received_at / CLOCK_DAY);
     size_t n = 0;
     if (!list)
         return -ENOMEM;
     while (n < SPOOL_RECIPIENTS_MAX && str_line(&rest, &line)) {
         struct returnpath r = {.kind = RETURNPATH_BOUNCE};
         struct spool_recipient *to = &list[n];
-        int rc = returnpath_read(&c->returnpath, a, line, &r);
+        int rc = returnpath_read(reader, a, line, day, &r);
         if (rc == -ENOMEM)
             return rc;
         *to = (struct spool_recipient){.address = line};
         n++;
-        if (rc < 0)
+        if (rc < 0 && rc != -EKEYREJECTED)
             continue; /* of a domain that is ours no more */
         to->domain = r.domain->name;
-        to->tenant = r.domain->tenant;
-        to->stream = r.domain->stream;
+        to->tenant = str_is_absent(r.tenant) ? r.domain->tenant : r.tenant;
+        to->stream = str_is_absent(r.stream) ? r.domain->stream : r.stream;
         to->recipient = r.recipient;
+        to->token = r.token;
+        to->token_id = r.token_id;
+        to->campaign = r.campaign;
+        to->message_id = r.message_id;
         to->kind = (uint8_t)r.kind;
         to->source = (uint8_t)r.source;
+        to->proof = (uint8_t)r.proof;
         to->verified = r.verified;
+        to->day = r.day;
     }
     ret->recipients = list;
     ret->recipients_n = n;
@@ -150,7 +157,12 @@ static int record_of(const struct answer *a, struct arena *arena, struct spool_r
         !time_parse(answer_cell(a, 0, "received_at"), &env->received_at) ||
         !str_to_u64(answer_cell(a, 0, "size"), &env->size))
         return err_set(e, -EPROTO, "the database answers in an unknown form");
-    if (recipients_read(a->config, arena, answer_cell(a, 0, "rcpt_to"), env) < 0)
+    struct returnpath_reader *reader = NULL;
+    int rc = returnpath_reader_new(a->config->returnpath, &reader);
+    if (rc == 0)
+        rc = recipients_read(reader, arena, answer_cell(a, 0, "rcpt_to"), env);
+    returnpath_reader_free(reader);
+    if (rc < 0)
         return err_set(e, -ENOMEM, "out of memory");
     *ret = r;
     return 0;
@@ -160,12 +172,14 @@ static int record_of(const struct answer *a, struct arena *arena, struct spool_r
 static int retry_inside(const struct command_line *l, struct answer *a)
 {
     struct arena arena = arena_make(READING_ARENA_MAX);
-    struct reading reading = {.domains = &a->config->returnpath};
+    struct reading reading = {0};
     const char **paths = calloc(a->config->processor.rules_n + 1, sizeof(char *));
     struct spool_record record;
     struct db_message m;
     struct err e = {0};
-    int rc = paths ? 0 : err_set(&e, -ENOMEM, "out of memory");
+    int rc = paths ? config_returnpath(a->config, &a->config->returnpath, &e)
+                   : err_set(&e, -ENOMEM, "out of memory");
+    reading.returnpath = a->config->returnpath;
     for (size_t i = 0; paths && i < a->config->processor.rules_n; i++)
         paths[i] = a->config->processor.rules[i].path;
     if (rc == 0)

@@ -427,6 +427,7 @@ void config_free(struct config *c)
 {
     if (!c)
         return;
+    returnpath_set_unref(c->returnpath);
     arena_free(&c->arena);
     free(c);
 }

@@ -29,7 +29,7 @@ static bool is_repeat(const struct spool_recipient *list, size_t i)
     for (size_t k = 0; k < i; k++)
         if (list[k].kind == list[i].kind && str_eq(list[k].tenant, list[i].tenant) &&
             str_eq(list[k].stream, list[i].stream) && str_eq(list[k].domain, list[i].domain) &&
-            str_eq(list[k].recipient, list[i].recipient))
+            str_eq(list[k].recipient, list[i].recipient) && str_eq(list[k].token, list[i].token))
             return true;
     return false;
 }
@@ -38,11 +38,17 @@ static bool is_repeat(const struct spool_recipient *list, size_t i)
  * configured is trusted with nothing. */
 static struct returnpath envelope_of(const struct reading *reading, const struct spool_recipient *r)
 {
-    return (struct returnpath){.domain = returnpath_domain_find(reading->domains, r->domain),
+    return (struct returnpath){.domain = returnpath_domain_find(reading->returnpath, r->domain),
                                .kind = (enum returnpath_kind)r->kind,
                                .source = (enum returnpath_source)r->source,
+                               .proof = (enum returnpath_proof)r->proof,
                                .verified = r->verified,
-                               .recipient = r->recipient};
+                               .recipient = r->recipient,
+                               .token = r->token,
+                               .token_id = r->token_id,
+                               .campaign = r->campaign,
+                               .message_id = r->message_id,
+                               .day = r->day};
 }
 
 static int event_make(const struct reading *reading, struct arena *a, const struct report *report,

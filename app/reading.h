@@ -12,7 +12,7 @@ enum { READING_ARENA_MAX = 192 << 20, READING_EVENTS_MAX = 10000 };
 
 struct reading {
     struct classifier *classifier;
-    const struct returnpath_domains *domains; /* trust_unverified is theirs; the rest is recorded */
+    const struct returnpath_set *returnpath; /* trust_unverified is its; the rest is recorded */
 };
 
 /* What recipient number i of the report says for itself: a report of failure may name recipients

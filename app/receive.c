@@ -138,7 +138,7 @@ static int serve(const struct command_line *l, const struct config *c, struct sp
                                      .listen = listen,
                                      .listen_n = c->listen_n,
                                      .threads = (unsigned)c->receiver.threads,
-                                     .domains = &c->returnpath,
+                                     .returnpath = c->returnpath,
                                      .limits = limits_of(c),
                                      .tls_require = c->tls_require,
                                      .spool = spool};

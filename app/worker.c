@@ -174,7 +174,7 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
         return EXIT_NO;
     }
     *w = (struct worker){
-        .config = c, .reading = {classifier, &c->returnpath}, .index = index, .count = count};
+        .config = c, .reading = {classifier, c->returnpath}, .index = index, .count = count};
     int signals = service_signals(&e);
     int rc = signals < 0 ? signals : spool_open(&spool, &w->spool, &e);
     if (rc >= 0) {

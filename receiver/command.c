@@ -146,7 +146,7 @@ static bool recipient_is_known(const struct smtp_session *s, struct str address)
 {
     for (uint32_t i = 0; i < s->recipients_n; i++)
         if (str_eq(str_sub(buf_str(&s->text), s->recipients[i].at,
-                           s->recipients[i].at + (size_t)s->recipients[i].address_n),
+                           s->recipients[i].at + (size_t)s->recipients[i].n[SMTP_TEXT_ADDRESS]),
                    address))
             return true;
     return false;
@@ -162,22 +162,33 @@ static int recipient_add(struct smtp_session *s, struct str address, const struc
         s->recipients = grown;
         s->recipients_room = room;
     }
-    int rc = buf_reserve(&s->text, address.n + found->recipient.n);
-    if (rc < 0)
-        return rc;
-    s->recipients[s->recipients_n++] = (struct smtp_recipient){
+    const struct str texts[SMTP_TEXTS] = {
+        [SMTP_TEXT_ADDRESS] = address,          [SMTP_TEXT_RECIPIENT] = found->recipient,
+        [SMTP_TEXT_TOKEN] = found->token,       [SMTP_TEXT_TOKEN_ID] = found->token_id,
+        [SMTP_TEXT_TENANT] = found->tenant,     [SMTP_TEXT_STREAM] = found->stream,
+        [SMTP_TEXT_CAMPAIGN] = found->campaign, [SMTP_TEXT_MESSAGE_ID] = found->message_id,
+    };
+    struct smtp_recipient to = {
         .domain = found->domain,
         .at = (uint32_t)s->text.n,
-        .address_n = (uint16_t)address.n,
-        .recipient_n = (uint16_t)found->recipient.n,
+        .day = found->day,
         .kind = (uint8_t)found->kind,
         .source = (uint8_t)found->source,
+        .proof = (uint8_t)found->proof,
         .verified = found->verified,
     };
-    rc = buf_add(&s->text, address);
-    if (rc == 0)
-        rc = buf_add(&s->text, found->recipient);
-    REQUIRE(rc == 0); /* reserved above */
+    size_t all = 0;
+    for (size_t i = 0; i < SMTP_TEXTS; i++)
+        all += texts[i].n;
+    int rc = buf_reserve(&s->text, all);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < SMTP_TEXTS; i++) {
+        to.n[i] = (uint16_t)texts[i].n;
+        rc = buf_add(&s->text, texts[i]);
+        REQUIRE(rc == 0); /* reserved above */
+    }
+    s->recipients[s->recipients_n++] = to;
     return 0;
 }
 
@@ -185,11 +196,14 @@ static enum reply rcpt(struct smtp_session *s, struct str address)
 {
     struct returnpath found;
     arena_reset(s->config->scratch);
-    int rc = returnpath_read(s->config->domains, s->config->scratch, address, &found);
+    int rc =
+        returnpath_read(s->config->reader, s->config->scratch, address, s->config->today, &found);
     if (rc == -EHOSTUNREACH)
         return REPLY_RELAY_DENIED;
     if (rc == -ENOENT)
         return REPLY_RCPT_UNKNOWN;
+    if (rc == -EKEYREJECTED)
+        return REPLY_RCPT_TOKEN;
     if (rc == -EINVAL)
         return REPLY_RCPT_ADDRESS;
     /* The same one twice is one recipient: it must not make two events. */
@@ -225,7 +239,8 @@ static void cmd_rcpt(struct smtp_session *s, struct str argument)
         s->state = SMTP_RCPT;
     else
         s->rcpt_refused = true;
-    if ((answer == REPLY_RELAY_DENIED || answer == REPLY_RCPT_UNKNOWN) &&
+    if ((answer == REPLY_RELAY_DENIED || answer == REPLY_RCPT_UNKNOWN ||
+         answer == REPLY_RCPT_TOKEN) &&
         s->config->unknown_recipients > 0 && s->unknown++ >= s->config->unknown_recipients)
         answer = REPLY_UNKNOWN_MANY;
     smtp_reply(s, answer);

@@ -178,6 +178,8 @@ static void count_reply(struct conn *c, enum reply r)
         RECEIVER_COUNT(s, rcpt_relay, 1);
     else if (r == REPLY_RCPT_UNKNOWN)
         RECEIVER_COUNT(s, rcpt_unknown, 1);
+    else if (r == REPLY_RCPT_TOKEN)
+        RECEIVER_COUNT(s, rcpt_token, 1);
     else if (r == REPLY_SPOOL_FULL)
         RECEIVER_COUNT(s, no_room, 1);
     else if (r == REPLY_ADDRESS_MESSAGES)
@@ -200,7 +202,8 @@ static void conn_reply(struct conn *c, const struct smtp_event *ev)
         count_message(c, ev->reply);
     else
         count_reply(c, ev->reply);
-    if (ev->reply == REPLY_RCPT_UNKNOWN || ev->reply == REPLY_RELAY_DENIED)
+    if (ev->reply == REPLY_RCPT_UNKNOWN || ev->reply == REPLY_RELAY_DENIED ||
+        ev->reply == REPLY_RCPT_TOKEN)
         conn_slow(c);
     if (buf_add(&p->out, ev->bytes) < 0)
         conn_close(c);

@@ -29,7 +29,7 @@ void conns_use_lane(struct conns *p, struct spool_lane *lane);
  * no more until it is taken by another call. */
 int conns_accept(struct conns *p, struct uv_stream_s *server, enum receiver_tls tls);
 
-/* Looks at all time limits and at connections that wait for memory; to be called every
+/* Looks at all time limits, at connections that wait for memory and at the date; to be called every
  * conns_tick_every microseconds. */
 void conns_tick(struct conns *p);
 int64_t conns_tick_every(const struct conns *p);

@@ -77,6 +77,7 @@ struct conns {
     bool stopping;
     conns_empty_fn empty;
     void *empty_ctx;
+    struct returnpath_reader *reader;
     struct smtp_config smtp, smtp_starttls;
     char tls_name[TLS_NAME_MAX];
     struct buf plain; /* of the connection whose bytes are being read */

@@ -89,6 +89,7 @@ static void conn_tick(struct conn *c, int64_t time)
 void conns_tick(struct conns *p)
 {
     int64_t time = conns_now(p);
+    p->smtp.today = p->smtp_starttls.today = (uint32_t)(clock_now() / CLOCK_DAY);
     /* Closing a connection takes it off the list later, in conns_release. */
     for (struct conn *c = p->first; c; c = c->next)
         conn_tick(c, time);

@@ -139,6 +139,11 @@ int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_cloc
     struct conns *p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
+    int rc = returnpath_reader_new(shared->config.returnpath, &p->reader);
+    if (rc < 0) {
+        free(p);
+        return rc;
+    }
     const struct receiver_config *config = &shared->config;
     p->shared = shared;
     p->loop = loop;
@@ -147,7 +152,7 @@ int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_cloc
     p->empty_ctx = ctx;
     p->scratch = arena_make((size_t)64 * 1024);
     p->smtp = (struct smtp_config){
-        .domains = config->domains,
+        .reader = p->reader,
         .hostname = str_c(config->hostname),
         .message_bytes = config->limits.message_bytes,
         .keep_bytes = config->limits.keep_bytes,
@@ -159,6 +164,7 @@ int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_cloc
     };
     p->smtp_starttls = p->smtp;
     p->smtp_starttls.starttls = true;
+    conns_tick(p);
     buf_init(&p->plain, PLAIN_MAX);
     buf_init(&p->out, OUT_FLUSH + REPLY_MAX);
     *ret = p;
@@ -173,5 +179,6 @@ void conns_free(struct conns *p)
     buf_free(&p->out);
     buf_free(&p->plain);
     arena_free(&p->scratch);
+    returnpath_reader_free(p->reader);
     free(p);
 }

@@ -57,6 +57,7 @@ struct receiver_limits {
     X(rcpt_accepted, "RCPT answered 250")                                                     \
     X(rcpt_relay, "RCPT refused: not our domain")                                             \
     X(rcpt_unknown, "RCPT refused: the domain does not take it")                              \
+    X(rcpt_token, "RCPT refused: a token that is forged, expired or of an unknown key")       \
     X(bad_commands, "commands answered 500 to 504")                                           \
     X(messages_looping, "messages refused: over 100 Received lines")                          \
     X(rate_refused, "MAIL answered 451: over limits.messages_per_minute")                     \
@@ -79,7 +80,7 @@ struct receiver_config {
     const struct receiver_listen *listen;
     size_t listen_n;
     unsigned threads;
-    const struct returnpath_domains *domains;
+    struct returnpath_set *returnpath; /* each thread takes a reference */
     struct receiver_limits limits;
     struct tls_context *tls; /* tls.h; the receiver takes a reference. NULL: no TLS */
     bool tls_require;        /* MAIL is answered 530 without it */

@@ -71,6 +71,8 @@
     X(PARAMETER_UNKNOWN, "555", "5.5.4", "Parameter not offered by EHLO", "RFC 5321 4.1.1.11") \
     X(RELAY_DENIED, "550", "5.7.1", "We take no mail for this address", "RFC 5321 3.6.2")      \
     X(RCPT_UNKNOWN, "550", "5.1.1", "No such address here", "RFC 5321 3.3")                    \
+    X(RCPT_TOKEN, "550", "5.7.1", "This address is not, or no longer, one of ours",            \
+      "RFC 5321 3.3")                                                                          \
     X(DATA_BARE, "550", "5.6.0", "A line of the message does not end in <CR><LF>",             \
       "RFC 5321 2.3.8")                                                                        \
     X(TOO_BIG, "552", "5.3.4", "Message too big", "RFC 1870 6")                                \

@@ -19,7 +19,7 @@ struct smtp_session *smtp_session_new(const struct smtp_config *config)
         return NULL;
     s->config = config;
     buf_init(&s->line, SMTP_LINE_MAX);
-    buf_init(&s->text, (size_t)2 * SMTP_PATH_MAX * config->recipients);
+    buf_init(&s->text, (size_t)SMTP_TEXTS * SMTP_PATH_MAX * config->recipients);
     smtp_reply(s, REPLY_GREETING);
     return s;
 }
@@ -283,17 +283,27 @@ void smtp_session_refuse_data(struct smtp_session *s, enum reply why)
 static struct spool_recipient recipient_out(const struct smtp_session *s,
                                             const struct smtp_recipient *r)
 {
-    struct str text = buf_str(&s->text);
-    size_t at = r->at + (size_t)r->address_n;
+    struct str rest = str_from(buf_str(&s->text), r->at), text[SMTP_TEXTS];
+    for (size_t i = 0; i < SMTP_TEXTS; i++) {
+        text[i] = str_sub(rest, 0, r->n[i]);
+        rest = str_from(rest, r->n[i]);
+    }
+    struct str tenant = text[SMTP_TEXT_TENANT], stream = text[SMTP_TEXT_STREAM];
     return (struct spool_recipient){
-        .address = str_sub(text, r->at, at),
+        .address = text[SMTP_TEXT_ADDRESS],
         .domain = r->domain->name,
-        .tenant = r->domain->tenant,
-        .stream = r->domain->stream,
-        .recipient = str_sub(text, at, at + r->recipient_n),
+        .tenant = tenant.n > 0 ? tenant : r->domain->tenant,
+        .stream = stream.n > 0 ? stream : r->domain->stream,
+        .recipient = text[SMTP_TEXT_RECIPIENT],
+        .token = text[SMTP_TEXT_TOKEN],
+        .token_id = text[SMTP_TEXT_TOKEN_ID],
+        .campaign = text[SMTP_TEXT_CAMPAIGN],
+        .message_id = text[SMTP_TEXT_MESSAGE_ID],
         .kind = r->kind,
         .source = r->source,
+        .proof = r->proof,
         .verified = r->verified,
+        .day = r->day,
     };
 }
 

@@ -22,7 +22,8 @@ struct smtp_session;
 
 /* Shared by the sessions of one thread. */
 struct smtp_config {
-    const struct returnpath_domains *domains;
+    struct returnpath_reader *reader;
+    uint32_t today;              /* days since 1970-01-01; the owner keeps it */
     struct str hostname;         /* in greeting and EHLO; at most 253 octets */
     uint64_t message_bytes;      /* 0 = no limit */
     uint64_t keep_bytes;         /* content behind this is counted, not delivered */

@@ -28,14 +28,27 @@ enum {
     SMTP_QUEUE_MAX = 4,
 };
 
-/* Strings stand in text, at .. at + n. */
+/* What text holds of one recipient, in this order. */
+enum smtp_text {
+    SMTP_TEXT_ADDRESS,
+    SMTP_TEXT_RECIPIENT,
+    SMTP_TEXT_TOKEN,
+    SMTP_TEXT_TOKEN_ID,
+    SMTP_TEXT_TENANT, /* empty: the domain's */
+    SMTP_TEXT_STREAM, /* empty: the domain's */
+    SMTP_TEXT_CAMPAIGN,
+    SMTP_TEXT_MESSAGE_ID,
+    SMTP_TEXTS,
+};
+
 struct smtp_recipient {
     const struct returnpath_domain *domain;
-    uint32_t at;
-    uint16_t address_n;
-    uint16_t recipient_n; /* behind the address */
+    uint32_t at; /* in text */
+    uint32_t day;
+    uint16_t n[SMTP_TEXTS];
     uint8_t kind;
     uint8_t source;
+    uint8_t proof;
     bool verified;
 };
 

@@ -2,9 +2,15 @@
 
 #include "base/address.h"
 #include "base/domain.h"
+#include "returnpath/set.h"
 #include "returnpath/verp.h"
+#include "returnpath/wrapped.h"
 
 #include <errno.h>
+
+/* Local part and domain of what stands inside a message; nothing of ours is longer, wrapped
+ * thrice. */
+enum { INSIDE_MAX = 2048 };
 
 /* RFC 2142 sections 3 to 5: those that stand for the domain, not for a service on it. */
 static const struct str roles[] = {
@@ -18,35 +24,6 @@ static bool is_role(struct str local)
         if (str_ieq(local, roles[i]))
             return true;
     return false;
-}
-
-/* Order of a configured (lower-case) name and a name in any case, as str_cmp. */
-static int name_cmp(struct str ours, struct str name)
-{
-    size_t n = ours.n < name.n ? ours.n : name.n;
-    for (size_t i = 0; i < n; i++) {
-        int order = (unsigned char)ours.p[i] - (unsigned char)ascii_lower(name.p[i]);
-        if (order != 0)
-            return order;
-    }
-    return (ours.n > name.n) - (ours.n < name.n);
-}
-
-const struct returnpath_domain *returnpath_domain_find(const struct returnpath_domains *d,
-                                                       struct str name)
-{
-    size_t low = 0, high = d->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = name_cmp(d->list[middle].name, name);
-        if (order == 0)
-            return &d->list[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
 }
 
 static bool is_ascii(struct str s)
@@ -86,53 +63,146 @@ static bool is_relay_request(struct str local)
     return str_chr(local, '@', 0) < local.n;
 }
 
-static int read_local(struct arena *a, struct str local, struct returnpath *ret)
+static bool is_open(const struct returnpath_domain *d, struct str local)
 {
-    struct address named;
-    if (is_role(local)) {
-        ret->kind = RETURNPATH_ROLE;
-        return 0;
+    for (size_t i = 0; i < d->open_n; i++)
+        if (str_ieq(local, d->open[i]))
+            return true;
+    return false;
+}
+
+/* The domain of a name in any form; *ret is NULL when it is none of ours. -EINVAL: it can be no
+ * name; -ENOMEM. */
+static int domain_of(const struct returnpath_set *s, struct arena *a, struct str name,
+                     const struct returnpath_domain **ret)
+{
+    if (!is_ascii(name)) {
+        name = domain_to_ascii(a, name);
+        if (str_is_absent(name))
+            return arena_failed(a) ? -ENOMEM : -EINVAL;
     }
-    if (verp_read(local, &named)) {
-        ret->recipient = arena_fmt(a, "%.*s@%.*s", STR_ARG(named.local), STR_ARG(named.domain));
-        if (str_is_absent(ret->recipient))
-            return -ENOMEM;
+    *ret = returnpath_domain_find(s, name);
+    return 0;
+}
+
+/* Takes off what forwarders put around an address of ours. */
+static void unwrap(const struct returnpath_set *s, struct str *local,
+                   const struct returnpath_domain **domain)
+{
+    struct str inner, name;
+    for (int depth = 0; depth < WRAPPED_DEPTH_MAX && wrapped_open(*local, &inner, &name); depth++) {
+        const struct returnpath_domain *found =
+            str_is_absent(name) ? *domain : returnpath_domain_find(s, name);
+        if (!found)
+            return;
+        *domain = found;
+        *local = inner;
+    }
+}
+
+/* What anybody could have written. */
+static int read_unsigned(struct returnpath_reader *r, struct arena *a, struct str local,
+                         struct returnpath *ret)
+{
+    struct verp verp;
+    int rc = r->matcher
+                 ? pattern_read(r->set->patterns, r->set->patterns_n, r->matcher, a, local, ret)
+                 : 0;
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    if (verp_read(local, &verp)) {
+        ret->message_id = verp.message_id;
+        if (str_is_absent(verp.recipient.local))
+            return 0;
+        ret->recipient = arena_fmt(a, "%.*s@%.*s", STR_ARG(verp.recipient.local),
+                                   STR_ARG(verp.recipient.domain));
         ret->source = RETURNPATH_SOURCE_VERP;
-        return 0;
+        return str_is_absent(ret->recipient) ? -ENOMEM : 0;
     }
     if (is_relay_request(local))
         return -EHOSTUNREACH;
     return ret->domain->accept == RETURNPATH_ACCEPT_ANY ? 0 : -ENOENT;
 }
 
-int returnpath_read(const struct returnpath_domains *d, struct arena *a, struct str address,
-                    struct returnpath *ret)
+static int read_local(struct returnpath_reader *r, struct arena *a, struct str local,
+                      uint32_t today, struct returnpath *ret)
+{
+    bool only_signed = ret->domain->accept == RETURNPATH_ACCEPT_SIGNED;
+    if (is_role(local)) {
+        ret->kind = RETURNPATH_ROLE;
+        return 0;
+    }
+    if (token_is_shaped(local)) {
+        int rc = token_read(r->signer, &r->set->lifetimes, a, local, today, ret);
+        return rc == 0 && only_signed && !ret->verified ? -EKEYREJECTED : rc;
+    }
+    if (is_open(ret->domain, local))
+        return 0;
+    if (only_signed)
+        return is_relay_request(local) ? -EHOSTUNREACH : -ENOENT;
+    return read_unsigned(r, a, local, ret);
+}
+
+int returnpath_read(struct returnpath_reader *r, struct arena *a, struct str address,
+                    uint32_t today, struct returnpath *ret)
 {
     static const struct str postmaster = STR_INIT("postmaster");
     struct returnpath found = {.kind = RETURNPATH_BOUNCE};
     struct address parts;
-    if (d->n > 0 && str_ieq(address, postmaster)) {
-        found.domain = &d->list[0];
+    if (r->set->domains_n > 0 && str_ieq(address, postmaster)) {
+        found.domain = &r->set->domains[0];
         found.kind = RETURNPATH_ROLE;
         *ret = found;
         return 0;
     }
     if (!address_split(address, &parts))
         return -EINVAL;
-    struct str name = parts.domain;
-    if (!is_ascii(name)) {
-        name = domain_to_ascii(a, name);
-        if (str_is_absent(name))
-            return arena_failed(a) ? -ENOMEM : -EINVAL;
-    }
-    found.domain = returnpath_domain_find(d, name);
+    int rc = domain_of(r->set, a, parts.domain, &found.domain);
+    if (rc < 0)
+        return rc;
     if (!found.domain)
         return -EHOSTUNREACH;
     struct str local = local_plain(a, parts.local);
     if (str_is_absent(local))
         return -ENOMEM;
-    int rc = read_local(a, local, &found);
+    unwrap(r->set, &local, &found.domain);
+    rc = read_local(r, a, local, today, &found);
+    if (rc == 0 || rc == -EKEYREJECTED)
+        *ret = found;
+    return rc;
+}
+
+int returnpath_read_inside(struct returnpath_reader *r, struct arena *a, struct str address,
+                           uint32_t today, struct returnpath *ret)
+{
+    struct returnpath found = {.kind = RETURNPATH_BOUNCE};
+    size_t at = str_rchr(address, '@');
+    if (at == address.n || address.n > INSIDE_MAX)
+        return -ENOENT;
+    int rc = domain_of(r->set, a, str_from(address, at + 1), &found.domain);
+    if (rc < 0)
+        return rc == -ENOMEM ? rc : -ENOENT;
+    struct str local = local_plain(a, str_sub(address, 0, at));
+    if (str_is_absent(local))
+        return -ENOMEM;
+    unwrap(r->set, &local, &found.domain);
+    if (!found.domain || !token_is_shaped(local))
+        return -ENOENT;
+    rc = token_read(r->signer, &r->set->lifetimes, a, local, today, &found);
     if (rc == 0)
         *ret = found;
     return rc;
+}
+
+int returnpath_mint(struct returnpath_reader *r, struct arena *a,
+                    const struct returnpath_mint *mint, struct str *ret, struct err *e)
+{
+    const struct returnpath_domain *domain = NULL;
+    int rc = domain_of(r->set, a, mint->domain, &domain);
+    if (rc == -ENOMEM)
+        return err_set(e, rc, "out of memory");
+    if (!domain)
+        return err_set(e, -EINVAL, "domain \"%.*s\": expected a configured one",
+                       STR_ARG(mint->domain));
+    return token_mint(r->signer, a, domain->name, mint, ret, e);
 }

@@ -2,7 +2,28 @@
 
 #include "base/domain.h"
 
-static bool all_digits(struct str s)
+/* Text stands for itself in any case; "%" and a letter for one octet or more:
+ *   p  a prefix, without '+', up to the first of the text behind it
+ *   l  the same, up to any of them
+ *   n  digits     h  hex digits     m  letters and digits: the message's id
+ *   u  the recipient's local part     d  its domain
+ * A number in between is their exact count. */
+static const struct shape {
+    struct str text;
+    bool is_message; /* the whole is the message's id */
+} shapes[] = {
+    {STR_INIT("bounces+%n-%h-%u=%d"), false},
+    {STR_INIT("bounce+%h.%h-%u=%d"), false},
+    {STR_INIT("%p+%u==a==%d==%p"), false},
+    {STR_INIT("%p+bounce_%m"), false},
+    {STR_INIT("%16h-%8h-%4h-%4h-%4h-%12h-%6n"), true},
+    {STR_INIT("%l-return-%n-%u=%d"), false},
+    {STR_INIT("%p+%u=%d"), false},
+    {STR_INIT("%p-%p-%n-%u=%d"), false},
+    {STR_INIT("%p-%u=%d"), false},
+};
+
+static bool is_number(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
         if (!ascii_is_digit(s.p[i]))
@@ -14,63 +35,112 @@ static bool all_digits(struct str s)
 static bool is_mail_domain(struct str s)
 {
     size_t dot = str_rchr(s, '.');
-    return dot < s.n && domain_is_valid(s) && !all_digits(str_from(s, dot + 1));
+    return dot < s.n && domain_is_valid(s) && !is_number(str_from(s, dot + 1));
 }
 
-/* What stands behind the first "-return-<digits>-"; empty when there is no such mark. */
-static struct str behind_return(struct str head)
+bool verp_is_recipient(const struct address *a)
 {
-    static const struct str mark = STR_INIT("-return-");
-    for (size_t at = 0; (at = str_ifind(head, mark, at)) < head.n; at++) {
-        struct str rest = str_from(head, at + mark.n);
-        struct str number = str_cut(&rest, '-');
-        if (at > 0 && all_digits(number))
-            return rest;
-    }
-    return (struct str){0};
-}
-
-/* What stands behind "prefix-list-n-"; empty when the third field is no number or the last. */
-static struct str behind_number(struct str head)
-{
-    struct str prefix = str_cut(&head, '-');
-    struct str list = str_cut(&head, '-');
-    struct str number = str_cut(&head, '-');
-    return prefix.n > 0 && list.n > 0 && all_digits(number) ? head : (struct str){0};
-}
-
-/* What stands behind the first c; empty when nothing stands before it. */
-static struct str behind_first(struct str head, char c)
-{
-    size_t at = str_chr(head, c, 0);
-    return at > 0 ? str_from(head, at + 1) : (struct str){0};
-}
-
-static struct str user_of(struct str head)
-{
-    size_t plus = str_chr(head, '+', 0);
-    struct str user = behind_return(head);
-    if (user.n > 0 && (size_t)(user.p - head.p) < plus)
-        return user;
-    if (plus < head.n)
-        return behind_first(head, '+');
-    user = behind_number(head);
-    return user.n > 0 ? user : behind_first(head, '-');
-}
-
-bool verp_read(struct str local, struct address *ret)
-{
-    size_t equals = str_rchr(local, '=');
-    if (equals == local.n)
-        return false;
-    struct address found = {user_of(str_sub(local, 0, equals)), str_from(local, equals + 1)};
-    if (found.local.n == 0 || !is_mail_domain(found.domain))
-        return false;
-    for (size_t i = 0; i < found.local.n; i++) {
-        unsigned char c = (unsigned char)found.local.p[i];
+    for (size_t i = 0; i < a->local.n; i++) {
+        unsigned char c = (unsigned char)a->local.p[i];
         if (c <= 0x20 || c == 0x7f || (c < 0x80 && strchr("<>()[]\\,;:@\"", c) != NULL))
             return false;
     }
-    *ret = found;
+    return a->local.n > 0 && is_mail_domain(a->domain);
+}
+
+/* How many octets at the front of s belong to the class. */
+static size_t run(struct str s, char class)
+{
+    size_t n = 0;
+    for (; n < s.n; n++) {
+        char c = ascii_lower(s.p[n]);
+        bool letter = class == 'h' ? c >= 'a' && c <= 'f' : class == 'm' && ascii_is_alpha(c);
+        if (!letter && !ascii_is_digit(c))
+            break;
+    }
+    return n;
+}
+
+/* Octets of the field at the front of s; rest is the shape behind it. */
+static size_t field_octets(char class, size_t count, struct str s, struct str rest)
+{
+    if (class == 'n' || class == 'h' || class == 'm')
+        return count > 0 && run(s, class) > count ? count : run(s, class);
+    if (class == 'u' && str_eq(rest, STR("=%d")))
+        return str_rchr(s, '=');
+    struct str behind = str_cut(&rest, '%');
+    return behind.n > 0 ? str_ifind(s, behind, 0) : s.n;
+}
+
+static bool field_take(char class, size_t count, struct str field, struct verp *found)
+{
+    if (field.n == 0 || (count > 0 && field.n != count))
+        return false;
+    if (class == 'p' || class == 'l')
+        return str_chr(field, '+', 0) == field.n;
+    if (class == 'm')
+        found->message_id = field;
+    else if (class == 'u')
+        found->recipient.local = field;
+    else if (class == 'd')
+        found->recipient.domain = field;
     return true;
+}
+
+/* Cuts one "%<count><class>" off the shape. */
+static char class_cut(struct str *shape, size_t *ret_count)
+{
+    size_t i = 1, count = 0;
+    for (; ascii_is_digit(shape->p[i]); i++)
+        count = 10 * count + (size_t)(shape->p[i] - '0');
+    char class = shape->p[i];
+    *shape = str_from(*shape, i + 1);
+    *ret_count = count;
+    return class;
+}
+
+/* Only 'l' makes it look twice, and stands once in a shape: the work is the square of the length.
+ */
+static bool fits(struct str shape, struct str s, struct verp *found)
+{
+    while (shape.n > 0) {
+        if (shape.p[0] != '%') {
+            if (s.n == 0 || ascii_lower(s.p[0]) != shape.p[0])
+                return false;
+            shape = str_from(shape, 1);
+            s = str_from(s, 1);
+            continue;
+        }
+        size_t count = 0;
+        char class = class_cut(&shape, &count);
+        size_t n = field_octets(class, count, s, shape);
+        if (class == 'l') {
+            struct str rest = shape, behind = str_cut(&rest, '%');
+            for (; n < s.n; n = str_ifind(s, behind, n + 1))
+                if (field_take(class, count, str_sub(s, 0, n), found) &&
+                    fits(shape, str_from(s, n), found))
+                    return true;
+            return false;
+        }
+        if (!field_take(class, count, str_sub(s, 0, n), found))
+            return false;
+        s = str_from(s, n);
+    }
+    return s.n == 0;
+}
+
+bool verp_read(struct str local, struct verp *ret)
+{
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        struct verp found = {0};
+        if (!fits(shapes[i].text, local, &found))
+            continue;
+        if (shapes[i].is_message)
+            found.message_id = local;
+        else if (str_is_absent(found.message_id) && !verp_is_recipient(&found.recipient))
+            continue;
+        *ret = found;
+        return true;
+    }
+    return false;
 }

@@ -92,7 +92,7 @@ static int frame_next(struct spool_reader *r, struct arena *a, struct spool_reco
             from = whole ? r->at.offset + frame : r->window.limit;
             rc = whole ? window_payload(&r->window, r->at.offset, &head, a, &payload, e) : 0;
             if (rc == 1)
-                rc = record_decode(a, payload, &record);
+                rc = record_decode(a, r->segment.version, payload, &record);
             else if (rc == 0)
                 rc = -EBADMSG;
             if (rc == 0) {

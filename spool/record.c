@@ -10,12 +10,19 @@
 /* Payload:
  *   0  id 16, received_at i64, size u64, body length u32, recipients u16, flags u8, zero u8
  *  40  client address, HELO, protocol, TLS, MAIL FROM: each u16 length and bytes
- *   .  a recipient: kind u8, source u8, verified u8, zero u8, then address, domain, tenant,
- *      stream, recipient as texts
- *   .  body, to the end */
+ *   .  a recipient: kind u8, source u8, verified u8, proof u8, day u32, then address, domain,
+ *      tenant, stream, recipient, token, token id, campaign, message id as texts
+ *   .  body, to the end
+ * Version 1 had a zero for proof, no day, and no text behind the recipient. */
 static const char magic[4] = {'\x1c', 'B', 'M', 'r'};
 
-enum { FIXED = 40, FLAG_TRUNCATED = 1, TEXT_MAX = UINT16_MAX };
+enum {
+    FIXED = 40,
+    FLAG_TRUNCATED = 1,
+    TEXT_MAX = UINT16_MAX,
+    RECIPIENT_TEXTS = 9,
+    RECIPIENT_TEXTS_1 = 5, /* of version 1 */
+};
 
 static void put(char *to, uint64_t value, size_t bytes)
 {
@@ -74,10 +81,13 @@ static int put_texts(struct buf *to, const struct str *texts, size_t n)
 
 static int put_recipient(struct buf *to, const struct spool_recipient *r)
 {
-    char facts[4] = {(char)r->kind, (char)r->source, (char)r->verified, 0};
-    struct str texts[] = {r->address, r->domain, r->tenant, r->stream, r->recipient};
+    char facts[8] = {(char)r->kind, (char)r->source, (char)r->verified, (char)r->proof};
+    struct str texts[RECIPIENT_TEXTS] = {r->address,  r->domain,    r->tenant,
+                                         r->stream,   r->recipient, r->token,
+                                         r->token_id, r->campaign,  r->message_id};
+    put(facts + 4, r->day, 4);
     int rc = buf_add(to, str_of(facts, sizeof(facts)));
-    return rc < 0 ? rc : put_texts(to, texts, sizeof(texts) / sizeof(*texts));
+    return rc < 0 ? rc : put_texts(to, texts, RECIPIENT_TEXTS);
 }
 
 int record_encode(struct buf *to, const struct spool_envelope *envelope, size_t body,
@@ -167,20 +177,27 @@ static bool take_texts(struct str *rest, struct str *const texts[], size_t n)
     return true;
 }
 
-static bool take_recipient(struct str *rest, struct spool_recipient *r)
+static bool take_recipient(struct str *rest, unsigned version, struct spool_recipient *r)
 {
-    struct str facts;
-    if (!take(rest, 4, &facts) || (uint8_t)facts.p[2] > 1 || facts.p[3] != 0)
+    struct str facts, day = {0};
+    if (!take(rest, 4, &facts) || (uint8_t)facts.p[2] > 1 || (version == 1 && facts.p[3] != 0))
+        return false;
+    if (version > 1 && !take(rest, 4, &day))
         return false;
     r->kind = (uint8_t)facts.p[0];
     r->source = (uint8_t)facts.p[1];
     r->verified = facts.p[2] == 1;
-    struct str *const texts[] = {&r->address, &r->domain, &r->tenant, &r->stream, &r->recipient};
-    return take_texts(rest, texts, sizeof(texts) / sizeof(*texts));
+    r->proof = (uint8_t)facts.p[3];
+    r->day = (uint32_t)get(day.p, day.n);
+    struct str *const texts[RECIPIENT_TEXTS] = {&r->address,  &r->domain,    &r->tenant,
+                                                &r->stream,   &r->recipient, &r->token,
+                                                &r->token_id, &r->campaign,  &r->message_id};
+    return take_texts(rest, texts, version == 1 ? RECIPIENT_TEXTS_1 : RECIPIENT_TEXTS);
 }
 
-int record_decode(struct arena *a, struct str payload, struct spool_record *ret)
+int record_decode(struct arena *a, unsigned version, struct str payload, struct spool_record *ret)
 {
+    REQUIRE(version >= 1 && version <= RECORD_VERSION);
     struct str rest = payload, fixed;
     if (!take(&rest, FIXED, &fixed))
         return -EBADMSG;
@@ -204,7 +221,7 @@ int record_decode(struct arena *a, struct str payload, struct spool_record *ret)
     if (!recipients)
         return -ENOMEM;
     for (size_t i = 0; i < envelope.recipients_n; i++)
-        if (!take_recipient(&rest, &recipients[i]))
+        if (!take_recipient(&rest, version, &recipients[i]))
             return -EBADMSG;
     if (rest.n != body)
         return -EBADMSG;

@@ -16,7 +16,8 @@
 enum {
     RECORD_HEAD = 24,
     RECORD_ALIGN = 8,
-    RECORD_ENVELOPE_MAX = 1 << 20, /* of the payload without the body */
+    RECORD_ENVELOPE_MAX = 2 << 20, /* of the payload without the body */
+    RECORD_VERSION = 2,            /* what is written; each from 1 on is read */
 };
 
 struct record_head {
@@ -44,8 +45,8 @@ bool record_head_get(const char p[RECORD_HEAD], uint64_t seed, uint64_t offset,
 /* Whether a head could begin at p; cheap. */
 bool record_magic_at(const char p[4]);
 
-/* The texts and the body of *ret lie in payload. Sets envelope, body and truncated.
- * -EBADMSG: not a payload that record_encode made; -ENOMEM. */
-int record_decode(struct arena *a, struct str payload, struct spool_record *ret);
+/* The texts and the body of *ret lie in payload. Sets envelope, body and truncated; what a payload
+ * of version 1 did not hold is empty. -EBADMSG: not a payload of this version; -ENOMEM. */
+int record_decode(struct arena *a, unsigned version, struct str payload, struct spool_record *ret);
 
 #endif

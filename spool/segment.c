@@ -159,7 +159,7 @@ static int header_write(const struct spool *s, unsigned lane, struct segment *g)
 {
     char page[SEGMENT_HEADER] = {0};
     struct segment_fixed f = {
-        .version = SEGMENT_VERSION,
+        .version = RECORD_VERSION,
         .number = g->number,
         .lane = lane,
         .head_seed = g->head_seed,
@@ -181,7 +181,10 @@ int segment_create(const struct spool *s, unsigned lane, uint64_t number, uint64
     journal_path path, folder;
     journal_segment_path(s, lane, number, path);
     journal_lane_path(s, lane, "", folder);
-    struct segment g = {.number = number, .payload_seed = payload_seed, .end = SEGMENT_HEADER};
+    struct segment g = {.number = number,
+                        .version = RECORD_VERSION,
+                        .payload_seed = payload_seed,
+                        .end = SEGMENT_HEADER};
     random_seed(&g.head_seed);
     g.fd = s->io->open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (g.fd < 0) {
@@ -261,7 +264,7 @@ static int fixed_check(const char *at, unsigned lane, uint64_t number, struct se
     memcpy(&f, at, sizeof(f));
     if (memcmp(f.magic, segment_magic, sizeof(f.magic)) != 0 || f.checksum != fixed_checksum(&f))
         return -EBADMSG;
-    if (f.version != SEGMENT_VERSION)
+    if (f.version < 1 || f.version > RECORD_VERSION)
         return -EPROTO;
     /* A segment under another's name would give its records a second position. */
     if (f.number != number || f.lane != lane || f.zero != 0)
@@ -298,12 +301,15 @@ int segment_open(const struct spool *s, unsigned lane, uint64_t number, struct s
         if (rc == -EBADMSG)
             rc = fixed_check(page + COPY_AT, lane, number, &f);
         if (rc == -EPROTO)
-            err_set(e, rc, "%s has a format version that this program does not know (it knows %d)",
-                    path, SEGMENT_VERSION);
+            err_set(e, rc,
+                    "%s has a format version that this program does not know (it knows 1 "
+                    "to %d)",
+                    path, RECORD_VERSION);
         else if (rc < 0)
             err_set(e, rc, "%s has a damaged header", path);
     }
     if (rc == 0) {
+        g.version = f.version;
         g.head_seed = f.head_seed;
         g.payload_seed = f.payload_seed;
         rc = marks_map(&g);

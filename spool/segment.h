@@ -1,9 +1,8 @@
 /* segment.h - one segment file: a header page, then frames. Private to spool/.
  *
- *   0     magic, format version u32, zero u32, number u64, lane u64, seed of the heads u64,
- *         seed of the payloads u64, checksum u64; a second copy of it all at 1024
- *   2048  synced mark u64, sealed mark u64; stored in shared memory, each with its own check
- *   4096  frames
+ *   0     magic, format version u32 (that of its records), zero u32, number u64, lane u64, seed of
+ * the heads u64, seed of the payloads u64, checksum u64; a second copy of it all at 1024 2048
+ * synced mark u64, sealed mark u64; stored in shared memory, each with its own check 4096  frames
  *
  * The fixed part is synced before the first record is taken. A mark is stored only when what it
  * says is true on disk, so it may be lost by a crash of the machine, but never lie. */
@@ -12,13 +11,14 @@
 
 #include "spool/journal.h"
 
-enum { SEGMENT_VERSION = 1, SEGMENT_HEADER = 4096 };
+enum { SEGMENT_HEADER = 4096 };
 
 struct segment_marks;
 
 struct segment {
     int fd; /* -1: none */
     uint64_t number;
+    unsigned version; /* of its records */
     uint64_t head_seed;
     uint64_t payload_seed;
     struct segment_marks *marks;

@@ -59,12 +59,18 @@ struct spool_position {
 struct spool_recipient {
     struct str address; /* as the client gave it, without <> */
     struct str domain;  /* the configured domain that took it */
-    struct str tenant;
+    struct str tenant;  /* those that count: the address's own, else the domain's */
     struct str stream;
     struct str recipient; /* whose address the envelope says it is; empty: it says nothing */
-    uint8_t kind;         /* enum returnpath_kind */
-    uint8_t source;       /* enum returnpath_source */
+    struct str token;     /* identity of the token; empty: none */
+    struct str token_id;  /* of an opaque token */
+    struct str campaign;
+    struct str message_id;
+    uint8_t kind;   /* enum returnpath_kind */
+    uint8_t source; /* enum returnpath_source */
+    uint8_t proof;  /* enum returnpath_proof */
     bool verified;
+    uint32_t day; /* of the token, days since 1970-01-01 */
 };
 
 struct spool_envelope {

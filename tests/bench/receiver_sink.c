@@ -94,7 +94,7 @@ int main(int argc, char **argv)
         {.name = STR_INIT("dom.example"), .accept = RETURNPATH_ACCEPT_ANY},
         {.name = STR_INIT("rp.example"), .accept = RETURNPATH_ACCEPT_VERP},
     };
-    static const struct returnpath_domains domains = {list, 2};
+    const struct returnpath_set_config returnpath = {.domains = list, .domains_n = 2};
     struct options o = {.limits = {.message_bytes = 10 << 20,
                                    .keep_bytes = 1 << 20,
                                    .recipients = 100,
@@ -125,6 +125,7 @@ int main(int argc, char **argv)
 
     struct err e = {0};
     struct spool *spool = NULL;
+    struct returnpath_set *set = NULL;
     struct receiver *receiver = NULL;
     const struct spool_config spool_config = {.directory = argv[1], .max_bytes = o.spool_bytes};
     enum receiver_tls starttls = o.certificates_n ? RECEIVER_TLS_STARTTLS : RECEIVER_TLS_NONE;
@@ -136,6 +137,8 @@ int main(int argc, char **argv)
     struct tls_context *tls = NULL;
     int rc = o.certificates_n ? tls_context_new(o.pairs, o.certificates_n, &tls, &e) : 0;
     if (rc == 0)
+        rc = returnpath_set_new(&returnpath, &set, &e);
+    if (rc == 0)
         rc = spool_open(&spool_config, &spool, &e);
     if (rc == 0) {
         const struct receiver_config config = {
@@ -145,7 +148,7 @@ int main(int argc, char **argv)
             .tls = tls,
             .tls_require = o.tls_require,
             .threads = o.threads,
-            .domains = &domains,
+            .returnpath = set,
             .limits = o.limits,
             .spool = spool,
             .counters = &counters,
@@ -178,6 +181,7 @@ int main(int argc, char **argv)
     receiver_stop(receiver, o.grace);
     receiver_join(receiver);
     receiver_free(receiver);
+    returnpath_set_unref(set);
     spool_free(spool);
     counters_print(&counters);
     return 0;

@@ -67,7 +67,7 @@ static const struct returnpath_domain domain_list[] = {
     {.name = STR_INIT("any.example"), .accept = RETURNPATH_ACCEPT_ANY},
     {.name = STR_INIT("rp.example"), .accept = RETURNPATH_ACCEPT_VERP},
 };
-static const struct returnpath_domains domains = {domain_list, 2};
+static const struct returnpath_set_config returnpath = {.domains = domain_list, .domains_n = 2};
 
 static int die(const char *what, struct str detail)
 {
@@ -404,8 +404,12 @@ int main(int argc, char **argv)
     size_t n = fread(text, 1, sizeof(text), f);
     fclose(f);
     struct arena scratch = arena_make(64 * 1024);
+    struct returnpath_set *set = NULL;
+    struct returnpath_reader *reader = NULL;
+    REQUIRE(returnpath_set_new(&returnpath, &set, NULL) == 0);
+    REQUIRE(returnpath_reader_new(set, &reader) == 0);
     t.config = (struct smtp_config){
-        .domains = &domains,
+        .reader = reader,
         .hostname = STR("mx.example"),
         .message_bytes = 1000000,
         .keep_bytes = 100000,
@@ -428,6 +432,8 @@ int main(int argc, char **argv)
     buf_free(&t.client);
     buf_free(&t.expected);
     buf_free(&t.body_bytes);
+    returnpath_reader_free(reader);
+    returnpath_set_unref(set);
     arena_free(&scratch);
     return 0;
 }

@@ -62,6 +62,7 @@ static void header_repair(char *file, uint8_t how)
 {
     if (how & 1) {
         memcpy(file, "bmxsegm\n\1\0\0\0\0\0\0\0", 16);
+        file[8] = how & 16 ? 2 : 1; /* the version */
         put64(file + 16, NUMBER);
         put64(file + 24, LANE);
     }

@@ -304,11 +304,17 @@ static void test_defaults_and_values(void **state)
                           &c),
                      0);
     assert_int_equal(p.said_n, 0);
-    assert_int_equal(c->returnpath.n, 2);
-    assert_true(str_eq(c->returnpath.list[0].name, STR("xn--bcher-kva.example")));
-    assert_true(c->returnpath.list[0].trust_unverified);
-    assert_int_equal(c->returnpath.list[1].accept, RETURNPATH_ACCEPT_VERP);
-    assert_true(str_eq(c->returnpath.list[1].tenant, STR("t1")));
+    struct err e;
+    assert_int_equal(config_returnpath(c, &c->returnpath, &e), 0);
+    const struct returnpath_domain *first =
+        returnpath_domain_find(c->returnpath, STR("xn--bcher-kva.example"));
+    const struct returnpath_domain *second =
+        returnpath_domain_find(c->returnpath, STR("z.example.com"));
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_true(first->trust_unverified);
+    assert_int_equal(second->accept, RETURNPATH_ACCEPT_VERP);
+    assert_true(str_eq(second->tenant, STR("t1")));
     assert_int_equal(c->spool.max_bytes, 0);
     assert_int_equal(c->limits.session_timeout, 90000000);
     assert_int_equal(c->limits.data_timeout, 0);

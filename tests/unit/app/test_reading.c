@@ -13,10 +13,12 @@
 static struct classifier *classifier;
 
 static const struct returnpath_domain domain_list[] = {
-    {STR_INIT("strict.example"), RETURNPATH_ACCEPT_ANY, STR_INIT("now"), STR_INIT("now"), false},
-    {STR_INIT("trusting.example"), RETURNPATH_ACCEPT_ANY, STR_INIT("now"), STR_INIT("now"), true},
+    {STR_INIT("strict.example"), RETURNPATH_ACCEPT_ANY, STR_INIT("now"), STR_INIT("now"), false,
+     NULL, 0},
+    {STR_INIT("trusting.example"), RETURNPATH_ACCEPT_ANY, STR_INIT("now"), STR_INIT("now"), true,
+     NULL, 0},
 };
-static const struct returnpath_domains domains = {domain_list, 2};
+static struct returnpath_set *set;
 
 #define REPORT(groups)                                                                \
     "From: MAILER-DAEMON@r.example\r\nSubject: failure\r\nMIME-Version: 1.0\r\n"      \
@@ -41,7 +43,7 @@ static int read_one(struct arena *a, struct str body, const struct spool_recipie
                                                .recipients_n = n,
                                                .size = body.n},
                                   .body = body};
-    struct reading reading = {classifier, &domains};
+    struct reading reading = {classifier, set};
     return reading_message(&reading, a, &record, ret, &e);
 }
 
@@ -202,7 +204,9 @@ int main(void)
 {
     struct err e;
     report_init();
-    if (classifier_load(NULL, 0, &classifier, &e) < 0)
+    const struct returnpath_set_config returnpath = {.domains = domain_list, .domains_n = 2};
+    if (classifier_load(NULL, 0, &classifier, &e) < 0 ||
+        returnpath_set_new(&returnpath, &set, &e) < 0)
         fail_msg("%s", e.text);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_of_a_report),

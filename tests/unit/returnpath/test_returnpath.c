@@ -11,7 +11,23 @@ static const struct returnpath_domain list[] = {
     {.name = STR_INIT("rp.example"), .accept = RETURNPATH_ACCEPT_VERP},
     {.name = STR_INIT("xn--bcher-kva.example"), .accept = RETURNPATH_ACCEPT_ANY},
 };
-static const struct returnpath_domains domains = {list, 3};
+static const struct returnpath_set_config config = {.domains = list, .domains_n = 3};
+static struct returnpath_set *set;
+static struct returnpath_reader *reader;
+
+static int setup(void **state)
+{
+    (void)state;
+    return returnpath_set_new(&config, &set, NULL) || returnpath_reader_new(set, &reader);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    returnpath_reader_free(reader);
+    returnpath_set_unref(set);
+    return 0;
+}
 
 /* recipient: NULL = the address names nobody. */
 static const struct {
@@ -94,11 +110,12 @@ static void test_read(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct arena a = arena_make(64 * 1024);
         struct returnpath got = {0};
-        int rc = returnpath_read(&domains, &a, str_c(cases[i].address), &got);
+        int rc = returnpath_read(reader, &a, str_c(cases[i].address), 20000, &got);
         if (rc != cases[i].rc)
             fail_msg("%s: got %d, want %d", cases[i].address, rc, cases[i].rc);
         if (rc == 0) {
-            if (got.domain != &list[cases[i].domain] || got.kind != cases[i].kind || got.verified)
+            if (!str_eq(got.domain->name, list[cases[i].domain].name) ||
+                got.kind != cases[i].kind || got.verified)
                 fail_msg("%s: domain or kind", cases[i].address);
             if (!str_eq(got.recipient, str_c(cases[i].recipient)))
                 fail_msg("%s: recipient %.*s", cases[i].address, STR_ARG(got.recipient));
@@ -125,7 +142,7 @@ static void test_memory_ends(void **state)
             struct arena a = arena_make(64 * 1024);
             struct returnpath got;
             arena_fail_at(&a, n);
-            rc = returnpath_read(&domains, &a, str_c(texts[i]), &got);
+            rc = returnpath_read(reader, &a, str_c(texts[i]), 20000, &got);
             assert_true(rc == 0 || rc == -ENOMEM);
             arena_free(&a);
         }
@@ -136,18 +153,29 @@ static void test_memory_ends(void **state)
 static void test_domain_find(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < domains.n; i++)
-        assert_ptr_equal(returnpath_domain_find(&domains, list[i].name), &list[i]);
-    assert_ptr_equal(returnpath_domain_find(&domains, STR("Any.EXAMPLE")), &list[0]);
+    for (size_t i = 0; i < config.domains_n; i++)
+        assert_true(str_eq(returnpath_domain_find(set, list[i].name)->name, list[i].name));
+    assert_true(str_eq(returnpath_domain_find(set, STR("Any.EXAMPLE"))->name, list[0].name));
     static const char *const none[] = {"", "a", "any.exampl", "any.example.", "zzz", "m"};
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
-        assert_null(returnpath_domain_find(&domains, str_c(none[i])));
-    struct returnpath_domains empty = {NULL, 0};
-    assert_null(returnpath_domain_find(&empty, STR("any.example")));
+        assert_null(returnpath_domain_find(set, str_c(none[i])));
+}
+
+static void test_no_domain(void **state)
+{
+    (void)state;
+    const struct returnpath_set_config nothing = {0};
+    struct returnpath_set *empty = NULL;
+    struct returnpath_reader *r = NULL;
+    assert_int_equal(returnpath_set_new(&nothing, &empty, NULL), 0);
+    assert_int_equal(returnpath_reader_new(empty, &r), 0);
+    returnpath_set_unref(empty); /* the reader has its own */
+    assert_null(returnpath_domain_find(returnpath_reader_set(r), STR("any.example")));
     struct arena a = arena_make(1024);
     struct returnpath got;
-    assert_int_equal(returnpath_read(&empty, &a, STR("postmaster"), &got), -EINVAL);
+    assert_int_equal(returnpath_read(r, &a, STR("postmaster"), 20000, &got), -EINVAL);
     arena_free(&a);
+    returnpath_reader_free(r);
 }
 
 int main(void)
@@ -156,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_memory_ends),
         cmocka_unit_test(test_domain_find),
+        cmocka_unit_test(test_no_domain),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

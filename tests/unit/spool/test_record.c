@@ -26,6 +26,9 @@ static void envelope_eq(const struct spool_envelope *a, const struct spool_envel
         assert_true(str_eq(x->address, y->address) && str_eq(x->domain, y->domain));
         assert_true(str_eq(x->tenant, y->tenant) && str_eq(x->stream, y->stream));
         assert_true(str_eq(x->recipient, y->recipient));
+        assert_true(str_eq(x->token, y->token) && str_eq(x->token_id, y->token_id));
+        assert_true(str_eq(x->campaign, y->campaign) && str_eq(x->message_id, y->message_id));
+        assert_true(x->proof == y->proof && x->day == y->day);
         assert_true(x->kind == y->kind && x->source == y->source && x->verified == y->verified);
     }
 }
@@ -39,6 +42,12 @@ static void round_trips(void **state)
             .address = texts_of(i % 321),
             .domain = texts_of(i % 7),
             .recipient = texts_of(i % 3 ? i % 254 : 0),
+            .token = texts_of(i % 5 ? i % 300 : 0),
+            .token_id = texts_of(i % 4 ? 0 : i % 27),
+            .campaign = texts_of(i % 11),
+            .message_id = texts_of(i % 13),
+            .proof = (uint8_t)(i % 7),
+            .day = (uint32_t)i * 4294967,
             .kind = (uint8_t)i,
             .source = (uint8_t)(i >> 8),
             .verified = i % 2,
@@ -69,7 +78,7 @@ static void round_trips(void **state)
         assert_int_equal(buf_add(&b, body), 0);
         struct arena a = arena_make(1 << 20);
         struct spool_record record;
-        assert_int_equal(record_decode(&a, buf_str(&b), &record), 0);
+        assert_int_equal(record_decode(&a, RECORD_VERSION, buf_str(&b), &record), 0);
         envelope_eq(&record.envelope, &envelope);
         assert_true(str_eq(record.body, body));
         assert_int_equal(record.truncated, t[i].truncated);
@@ -89,7 +98,7 @@ static void too_much_is_refused(void **state)
     buf_clear(&b);
     static struct spool_recipient many[SPOOL_RECIPIENTS_MAX];
     for (size_t i = 0; i < SPOOL_RECIPIENTS_MAX; i++)
-        many[i].address = texts_of(2000);
+        many[i].address = texts_of(3000);
     envelope = envelope_make(5);
     envelope.recipients = many;
     envelope.recipients_n = SPOOL_RECIPIENTS_MAX;
@@ -160,7 +169,7 @@ static void every_bit_flip_and_truncation_is_refused(void **state)
         struct arena a = arena_make(1 << 16);
         struct spool_record record;
         int want = n == payload.n ? 0 : -EBADMSG;
-        assert_int_equal(record_decode(&a, str_of(exact, n), &record), want);
+        assert_int_equal(record_decode(&a, RECORD_VERSION, str_of(exact, n), &record), want);
         arena_free(&a);
         free(exact);
     }
@@ -203,12 +212,51 @@ static void fixed_fields_out_of_range(void **state)
         *at = t[i].value;
         struct arena a = arena_make(1 << 20);
         struct spool_record record;
-        if (record_decode(&a, str_from(buf_str(&b), RECORD_HEAD), &record) != -EBADMSG)
+        if (record_decode(&a, RECORD_VERSION, str_from(buf_str(&b), RECORD_HEAD), &record) !=
+            -EBADMSG)
             fail_msg("case %zu", i);
         arena_free(&a);
         *at = was;
     }
     buf_free(&b);
+}
+
+/* As the first version of the program wrote it, octet by octet. */
+static const char version_1[] = "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\0\0" /* id */
+                                "\7\0\0\0\0\0\0\0"                       /* received at */
+                                "\5\0\0\0\0\0\0\0"                       /* size */
+                                "\5\0\0\0"                               /* body */
+                                "\2\0\0\0"                               /* recipients, flags */
+                                "\3\0::1\1\0h\4\0SMTP\0\0\0\0"           /* the envelope's texts */
+                                "\0\1\1\0\3\0a@d\1\0d\1\0t\1\0s\3\0u@e"  /* recipients */
+                                "\1\0\0\0\3\0p@d\1\0d\1\0t\1\0s\0\0"
+                                "hello";
+
+static void version_1_is_still_read(void **state)
+{
+    (void)state;
+    struct str payload = str_of(version_1, sizeof(version_1) - 1);
+    struct arena a = arena_make(1 << 16);
+    struct spool_record record;
+    assert_int_equal(record_decode(&a, 1, payload, &record), 0);
+    assert_true(record.envelope.received_at == 7);
+    assert_true(str_eq(record.envelope.protocol, STR("SMTP")));
+    assert_true(str_eq(record.body, STR("hello")));
+    assert_int_equal(record.envelope.recipients_n, 2);
+    const struct spool_recipient *first = &record.envelope.recipients[0], *second = first + 1;
+    assert_true(str_eq(first->address, STR("a@d")) && str_eq(first->domain, STR("d")));
+    assert_true(str_eq(first->tenant, STR("t")) && str_eq(first->stream, STR("s")));
+    assert_true(str_eq(first->recipient, STR("u@e")));
+    assert_true(first->source == 1 && first->verified && second->kind == 1);
+    assert_true(str_eq(second->address, STR("p@d")) && second->recipient.n == 0);
+    for (const struct spool_recipient *r = first; r <= second; r++) {
+        assert_true(r->token.n + r->token_id.n + r->campaign.n + r->message_id.n == 0);
+        assert_true(r->proof == 0 && r->day == 0);
+    }
+    for (size_t n = 0; n < payload.n; n++)
+        assert_int_equal(record_decode(&a, 1, str_sub(payload, 0, n), &record), -EBADMSG);
+    assert_int_equal(record_decode(&a, 2, payload, &record), -EBADMSG);
+    arena_free(&a);
 }
 
 static void memory_may_end_anywhere(void **state)
@@ -221,7 +269,7 @@ static void memory_may_end_anywhere(void **state)
         struct arena a = arena_make(1 << 20);
         arena_fail_at(&a, n);
         struct spool_record record = {.truncated = true};
-        int rc = record_decode(&a, str_from(buf_str(&b), RECORD_HEAD), &record);
+        int rc = record_decode(&a, RECORD_VERSION, str_from(buf_str(&b), RECORD_HEAD), &record);
         arena_free(&a);
         if (rc == 0)
             break;
@@ -242,6 +290,7 @@ int main(void)
         cmocka_unit_test(every_bit_flip_and_truncation_is_refused),
         cmocka_unit_test(checksum_is_the_same_in_two_pieces),
         cmocka_unit_test(fixed_fields_out_of_range),
+        cmocka_unit_test(version_1_is_still_read),
         cmocka_unit_test(memory_may_end_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
