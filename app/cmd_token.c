@@ -166,8 +166,9 @@ static int mint_usage(const struct command_line *l)
     if (command_flag(l, "--id") && !opaque)
         return command_fail(l, EXIT_USAGE, "--id is for --opaque");
     if (opaque && stream)
-        return command_fail(l, EXIT_USAGE, "--stream: an opaque address has none, it stands beside "
-                                           "its id in the table of what was sent");
+        return command_fail(l, EXIT_USAGE,
+                            "--stream: an opaque address has none, it stands beside "
+                            "its id in the table of what was sent");
     if (!opaque && l->args_n == 0)
         return command_fail(l, EXIT_USAGE, "ADDRESS is missing");
     if (command_flag(l, "--id") && (l->args_n > 1 || (l->args_n && strcmp(l->args[0], "-") == 0)))
@@ -236,7 +237,7 @@ static int mint(const struct command_line *l)
         t.mint.stream = str_c(command_value(l, "--stream"));
         t.mint.token_id = str_c(command_value(l, "--id"));
         t.opaque = command_flag(l, "--opaque");
-        code = l->args_n                              ? each(&t, mint_one)
+        code = l->args_n                                            ? each(&t, mint_one)
                : mint_one(&t, (struct str){NULL, 0}) < 0 || t.wrong ? EXIT_NO
                                                                     : EXIT_GOOD;
     }
@@ -370,9 +371,7 @@ const struct command commands_token[] = {
      "Reads it as the server would in RCPT TO: also in the wrappings of BATV and SRS. Exit code\n"
      "1 when one of them is not a valid signed address. `-` reads from standard input, one a\n"
      "line. RECIPIENT is the id of an opaque one. LAST DAY is the last on which it is valid.",
-     {COMMAND_CONFIG,
-      COMMAND_JSON,
-      {"--day", "DATE", "as on that day (default: today, UTC)"}},
+     {COMMAND_CONFIG, COMMAND_JSON, {"--day", "DATE", "as on that day (default: today, UTC)"}},
      read},
     {.name = NULL},
 };

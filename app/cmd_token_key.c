@@ -23,8 +23,7 @@ static int key(const struct command_line *l)
            path ? path : l->args[0]);
     free(path);
     if (geteuid() == 0)
-        fprintf(stderr,
-                "The service must be able to read it: chgrp bouncemx %s && chmod 0640 %s\n",
+        fprintf(stderr, "The service must be able to read it: chgrp bouncemx %s && chmod 0640 %s\n",
                 l->args[0], l->args[0]);
     return EXIT_GOOD;
 }
@@ -39,8 +38,8 @@ static int install_into(const struct config *c, struct err *e)
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const struct config_key_file *k = &c->tokens.keys[i];
         rc = key_file_read(k->file, &files[i], e);
-        keys[i] = (struct db_token_key){*k->id, (uint32_t)k->until,
-                                        str_of(files[i].bytes, files[i].n)};
+        keys[i] =
+            (struct db_token_key){*k->id, (uint32_t)k->until, str_of(files[i].bytes, files[i].n)};
     }
     if (rc == 0)
         rc = db_open(c->database.conninfo, &db, e);

@@ -121,7 +121,8 @@ struct config {
         uint64_t addresses; /* 1 = in full */
     } log;
 
-    struct returnpath_set *returnpath; /* NULL until a role sets it to what config_returnpath made */
+    struct returnpath_set
+        *returnpath; /* NULL until a role sets it to what config_returnpath made */
 };
 
 /* Called for each mistake and each warning, with one printable line:

@@ -88,8 +88,8 @@ const struct config_key config_keys[] = {
     {"domains[].stream", CONFIG_NAME, AT_DOMAIN(stream), "default", 1, 64,
      .text = "Kind of mail within the tenant: complaints and unsubscribes count for it alone."},
     {"domains[].trust_unverified", CONFIG_BOOL, AT_DOMAIN(trust_unverified), "false",
-     .text = "true: reports that nothing proves genuine may suppress addresses. Anybody can\n"
-             "forge a report, so only for lists whose return paths cannot be signed yet."},
+     .text = "true: unsigned reports may suppress addresses as well: two of them, a day apart.\n"
+             "Anybody can forge such, so only for lists whose return paths can't be signed yet."},
 
     {"tls.certificates[].certificate", CONFIG_FILE, AT_CERT(certificate), NULL,
      .text = "PEM: the certificate, then those that it was signed with."},

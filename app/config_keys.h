@@ -27,13 +27,13 @@ enum config_type {
 struct config_key {
     const char *path; /* "limits.recipients", "listen[].port", "processor.rules[]" */
     enum config_type type;
-    size_t offset;     /* in struct config, or in the item of the list */
-    const char *def;   /* as written in YAML; NULL: must be given; CONFIG_DEF_HOSTNAME */
-    uint64_t min, max; /* of numbers; in microseconds for times */
-    bool zero;         /* 0 is allowed besides min..max and means no limit */
-    bool later;        /* read and checked, has no effect in this version */
-    bool secret;       /* its value is not repeated in messages */
-    const char *words; /* "verp|any": the value is the index */
+    size_t offset;       /* in struct config, or in the item of the list */
+    const char *def;     /* as written in YAML; NULL: must be given; CONFIG_DEF_HOSTNAME */
+    uint64_t min, max;   /* of numbers; in microseconds for times */
+    bool zero;           /* 0 is allowed besides min..max and means no limit */
+    bool later;          /* read and checked, has no effect in this version */
+    bool secret;         /* its value is not repeated in messages */
+    const char *words;   /* "verp|any": the value is the index */
     const char *nothing; /* a word instead of a value: the field is NULL or 0 then */
     bool several;        /* a list of such texts, into a struct config_words; def is "[]" */
     const char *text;    /* what it is, for the commented file */

@@ -65,8 +65,8 @@ static int keys_read(const struct config *c, struct returnpath_key *list, struct
         int rc = key_file_read(k->file, &files[i], e);
         if (rc < 0)
             return err_add(e, rc, "%s:%u:%u: tokens.keys[].file", c->file, k->line, k->column);
-        list[i] = (struct returnpath_key){*k->id, str_of(files[i].bytes, files[i].n),
-                                          (uint32_t)k->until};
+        list[i] =
+            (struct returnpath_key){*k->id, str_of(files[i].bytes, files[i].n), (uint32_t)k->until};
     }
     return 0;
 }

@@ -235,8 +235,8 @@ static int date(struct str text, void *field, struct err *e)
 
 static int key_id(struct str text, struct arena *a, const char **field, struct err *e)
 {
-    bool good = text.n == 1 && ((text.p[0] >= 'a' && text.p[0] <= 'z') ||
-                                (text.p[0] >= '2' && text.p[0] <= '7'));
+    bool good = text.n == 1 &&
+                ((text.p[0] >= 'a' && text.p[0] <= 'z') || (text.p[0] >= '2' && text.p[0] <= '7'));
     if (!good)
         return err_set(e, -EINVAL, "expected one character: a to z, or 2 to 7");
     return keep(a, text, field, e);

@@ -30,7 +30,7 @@ static int check_mode(const char *path, const struct stat *st, struct err *e)
 
 static int hex_digit(char c)
 {
-    return ascii_is_digit(c)                                    ? c - '0'
+    return ascii_is_digit(c)                                ? c - '0'
            : ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f' ? ascii_lower(c) - 'a' + 10
                                                             : -1;
 }

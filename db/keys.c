@@ -40,16 +40,15 @@ int db_token_keys_put(struct db *db, const struct db_token_key *keys, size_t n, 
     if (rc == 0)
         rc = pg_script(db->pg, "BEGIN; DELETE FROM bouncemx_private.token_key", PG_CALL_MS, e);
     if (rc == 0) {
-        rc = pg_copy(db->pg,
-                     "COPY bouncemx_private.token_key (place, id, secret, until) FROM STDIN",
-                     buf_str(&lines), PG_CALL_MS, e);
-        int end = pg_script(db->pg, rc == 0 ? "COMMIT" : "ROLLBACK", PG_CALL_MS,
-                            rc == 0 ? e : NULL);
+        rc =
+            pg_copy(db->pg, "COPY bouncemx_private.token_key (place, id, secret, until) FROM STDIN",
+                    buf_str(&lines), PG_CALL_MS, e);
+        int end =
+            pg_script(db->pg, rc == 0 ? "COMMIT" : "ROLLBACK", PG_CALL_MS, rc == 0 ? e : NULL);
         rc = rc < 0 ? rc : end;
     }
-    struct str text = buf_str(&lines);
-    if (text.n)
-        explicit_bzero((void *)text.p, text.n);
+    if (lines.n)
+        explicit_bzero(lines.p, lines.n);
     buf_free(&lines);
     return rc;
 }

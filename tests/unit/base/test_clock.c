@@ -75,10 +75,8 @@ static void test_days_as_text(void **state)
     static const struct {
         const char *text;
         uint32_t day;
-    } good[] = {{"1970-01-01", 0},
-                {"2026-11-23", 20780},
-                {"2000-02-29", 11016},
-                {"9999-12-31", 2932896}};
+    } good[] = {
+        {"1970-01-01", 0}, {"2026-11-23", 20780}, {"2000-02-29", 11016}, {"9999-12-31", 2932896}};
     char text[CLOCK_TEXT];
     uint32_t day;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -86,9 +84,9 @@ static void test_days_as_text(void **state)
         assert_int_equal(day, good[i].day);
         assert_string_equal(clock_format_day(day, text), good[i].text);
     }
-    static const char *const bad[] = {"",           "2026-11-2",   "2026-11-233", "2026-13-01",
-                                      "2026-00-01", "2026-11-31",  "2026-02-29",  "2100-02-29",
-                                      "2026/11/23", "2026-11-00",  "1969-12-31",  "0000-01-01",
+    static const char *const bad[] = {"",           "2026-11-2",  "2026-11-233", "2026-13-01",
+                                      "2026-00-01", "2026-11-31", "2026-02-29",  "2100-02-29",
+                                      "2026/11/23", "2026-11-00", "1969-12-31",  "0000-01-01",
                                       "+026-11-23", "2026-1 -23", "2026-11--3"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         day = 7;
