@@ -87,9 +87,6 @@ struct config {
         uint64_t bounce_days, complaint_days;
     } tokens;
     struct {
-        struct config_words token_headers;
-    } attribution;
-    struct {
         const char *directory;
         uint64_t max_bytes, segment_bytes, keep_bytes;
         int64_t keep_processed;

@@ -25,7 +25,6 @@
 const struct config_section config_sections[] = {
     {"tls", "Encryption of SMTP; docs/tls.md."},
     {"tokens", "Signed return paths; docs/return-path.md."},
-    {"attribution", "Whose address a report is about."},
     {"spool", "The journal: what was answered 250 and is not in PostgreSQL yet."},
     {"database", "PostgreSQL, written to by the processor and by commands."},
     {"processor", "Reading, classifying and writing what the journal holds."},
@@ -116,11 +115,6 @@ const struct config_key config_keys[] = {
      .text = "A regular expression with named groups."},
     {"patterns[].domain", CONFIG_DOMAIN, AT_PATT(domain), "any", .nothing = "any",
      .text = "The one of domains that it is for."},
-
-    {"attribution.token_headers", CONFIG_FIELD, AT(attribution.token_headers), "[]",
-     .several = true,
-     .text = "Header fields of your mails, beside the usual ones, that hold a signed address: a\n"
-             "report that returns them is attributed by it."},
 
     {"spool.directory", CONFIG_FOLDER, AT(spool.directory), "/var/spool/bouncemx",
      .text = "Where it lies; on a disk that honours fdatasync. Made when missing."},

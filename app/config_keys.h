@@ -21,7 +21,6 @@ enum config_type {
     CONFIG_DATE,   /* 2027-01-31; days since 1970-01-01 */
     CONFIG_KEY_ID, /* one character, a-z or 2-7: stands in signed return paths */
     CONFIG_LOCAL,  /* a local part of atoms (RFC 5321 section 4.1.2, Dot-string) */
-    CONFIG_FIELD,  /* the name of a header field (RFC 5322 section 2.2) */
 };
 
 struct config_key {

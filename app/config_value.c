@@ -256,16 +256,6 @@ static int local_part(struct str text, struct arena *a, const char **field, stru
     return keep(a, text, field, e);
 }
 
-static int field_name(struct str text, struct arena *a, const char **field, struct err *e)
-{
-    bool good = text.n > 0 && text.n <= 64;
-    for (size_t i = 0; good && i < text.n; i++)
-        good = text.p[i] > 0x20 && text.p[i] < 0x7f && text.p[i] != ':';
-    if (!good)
-        return err_set(e, -EINVAL, "expected the name of a header field such as X-Return-Path");
-    return keep(a, text, field, e);
-}
-
 int config_value(const struct config_key *key, struct str text, const char *folder, struct arena *a,
                  void *base, struct err *e)
 {
@@ -308,8 +298,6 @@ int config_value(const struct config_key *key, struct str text, const char *fold
         return key_id(text, a, string, e);
     case CONFIG_LOCAL:
         return local_part(text, a, string, e);
-    case CONFIG_FIELD:
-        return field_name(text, a, string, e);
     case CONFIG_TEXT:
         if (text.n < key->min || text.n > key->max || !is_clean_text(text))
             return err_set(e, -EINVAL, "expected a text of one line, %llu to %llu octets",

@@ -146,7 +146,8 @@ class Setup:
             "hostname": "mx1.bounces.example.test",
             "listen": [{"address": "127.0.0.1", "port": self.port}],
             "domains": [{"name": smtp.DOMAIN, "accept": "any", "tenant": "main",
-                         "stream": "default", "trust_unverified": True}],
+                         "stream": "default"}],
+            "tokens": {"keys": [{"id": "a", "file": "token-a.key"}]},
             "spool": {"directory": self.spool, "max_bytes": "1GiB", "segment_bytes": "4MiB",
                       "keep_bytes": "64KiB", "keep_processed": "1h"},
             "database": {"conninfo": self.pg.conninfo if self.pg else
@@ -157,6 +158,7 @@ class Setup:
             "log": {"addresses": "full"},
         }
         config = merge(base, self.overrides)
+        self.box.write("token-a.key", smtp.KEY.hex() + "\n", 0o600)
         self.box.write("bouncemx.yaml", yaml(config))
         return self.config_path
 

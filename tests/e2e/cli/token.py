@@ -223,15 +223,12 @@ def mistakes(folder):
              "x"),
             (("[]", "[{name: b.example.com}]", "patterns: [{name: x, match: x, domain: c.example.com}]"),
              'patterns[].domain: "c.example.com": expected one of domains, or any'),
-            (("[]", "[{name: b.example.com}]", "attribution: {token_headers: ['X Y']}"),
-             'token_headers: "X Y": expected the name of a header field'),
             (("[], bounce_days: 0",), "expected a whole number from 1 to 3650")):
         config = configure(folder, *what)
         check(["check-config", config], 1, out="", err=said)
     good = configure(folder, "[{id: a, file: k.key, until: never}], bounce_days: 7",
                      "[{name: b.example.com, accept: signed, open: [fbl, 'x.y']}]",
-                     "patterns: [{name: x, match: 'l-(?<user>.+)=(?<domain>.+)', domain: b.example.com}]\n"
-                     "attribution: {token_headers: [X-Return-Path, X-Campaign]}\n")
+                     "patterns: [{name: x, match: 'l-(?<user>.+)=(?<domain>.+)', domain: b.example.com}]\n")
     check(["check-config", good], 0, out="good", err="")
     done = check(["token", "mint", "--config", good, "--day", "2026-11-23", "a@b.example"], 0)
     check(["token", "read", "--config", good, "--day", "2026-12-01", done.stdout.decode().strip()], 1,

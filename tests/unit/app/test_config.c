@@ -117,11 +117,11 @@ static void test_mistakes(void **state)
         {LEAST "log: {level: loud}\n",
          "c.yaml:3:14: log.level: \"loud\": expected debug, info, warning or error\n"},
         {"domains: [{name: b.example.com, accept: signed}]\nspool: {directory: s}\n",
-         "c.yaml:1:41: domains[].accept: \"signed\": signed return paths are not read yet: use "
-         "verp "
-         "or any\n"},
+         "c.yaml:1:11: domains[].accept: \"signed\": tokens.keys is empty; without a key nothing "
+         "is "
+         "signed\n"},
         {"domains: [{name: b.example.com, accept: all}]\nspool: {directory: s}\n",
-         "c.yaml:1:41: domains[].accept: \"all\": expected verp or any\n"},
+         "c.yaml:1:41: domains[].accept: \"all\": expected verp, any or signed\n"},
         {"domains: [{accept: any}]\nspool: {directory: s}\n",
          "c.yaml:1:11: domains[].name: must be given\n"},
         {"domains: [b.example.com]\nspool: {directory: s}\n",
@@ -453,7 +453,11 @@ static void test_conf_is_in_step(void **state)
         const char *name = strrchr(config_keys[i].path, '.');
         char line[80];
         snprintf(line, sizeof(line), "%s:", name ? name + 1 : config_keys[i].path);
-        if (!strstr(config_keys[i].path, "rules[]") && !strstr(config_keys[i].path, "certificates"))
+        /* Lists without an example show no items. */
+        bool shown = strchr(config_keys[i].path, '[') == NULL ||
+                     str_starts(str_c(config_keys[i].path), STR("listen")) ||
+                     str_starts(str_c(config_keys[i].path), STR("domains"));
+        if (shown)
             assert_non_null(strstr(have, line));
     }
     place_remove(&p);
