@@ -90,8 +90,8 @@ bool clock_day_read(struct str text, uint32_t *ret)
 
 const char *clock_format_day(uint32_t day, char text[CLOCK_TEXT])
 {
-    clock_format_rfc3339(day * CLOCK_DAY, text);
-    if (*text)
-        text[10] = '\0';
+    bool known = day < clock_days(10000, 1, 1);
+    clock_format_rfc3339(known ? day * CLOCK_DAY : CLOCK_UNKNOWN, text);
+    text[known ? 10 : 0] = '\0';
     return text;
 }

@@ -3,7 +3,7 @@
 -- holds both to it.
 -- HMAC-SHA256 (RFC 2104) is two sha256() over a block of the key: no extension is needed.
 
-CREATE SCHEMA bouncemx_private;
+CREATE SCHEMA IF NOT EXISTS bouncemx_private;
 COMMENT ON SCHEMA bouncemx_private IS 'Secrets, and what reads them. For the owner alone; not for publications.';
 
 CREATE FUNCTION bouncemx_private.key_block(secret bytea, pad integer) RETURNS bytea
