@@ -44,6 +44,12 @@ int answer_ask(const struct command_line *l, struct answer *a, enum db_question 
     return rc < 0 ? command_fail(l, rc, "%s", e.text) : 0;
 }
 
+struct str answer_time(int64_t time, char text[24])
+{
+    snprintf(text, 24, "%llu", (unsigned long long)(time > 0 ? time : 0));
+    return str_c(text);
+}
+
 static const struct db_cell *cell(const struct answer *a, size_t row, size_t column)
 {
     return &a->table.cells[row * a->table.columns_n + column];

@@ -20,6 +20,9 @@ void answer_close(struct answer *a);
 int answer_ask(const struct command_line *l, struct answer *a, enum db_question question,
                const struct str *params, size_t params_n);
 
+/* A time as a parameter of a question; text holds it. */
+struct str answer_time(int64_t time, char text[24]);
+
 /* The cell of a column by its name; absent when it is NULL or there is no such column. */
 struct str answer_cell(const struct answer *a, size_t row, const char *column);
 

@@ -2,10 +2,11 @@
 #include "app/answer.h"
 #include "app/table.h"
 #include "base/address.h"
+#include "base/clock.h"
 
 #include <errno.h>
 
-enum { PAGE = 1000 };
+enum { PAGE = 1000, LIST_COLUMNS = 10 };
 
 static int out_of_memory(const struct command_line *l)
 {
@@ -50,10 +51,13 @@ static int show(const struct command_line *l)
 
 static int events(const struct command_line *l)
 {
-    static const char *const columns[] = {"RECEIVED", "EVENT",    "KIND",   "ADDRESS",
-                                          "CLASS",    "CATEGORY", "EFFECT", "DIAGNOSTIC"};
-    static const char *const names[] = {"received_at", "event_id", "kind",   "address",
-                                        "class",       "category", "effect", "diagnostic"};
+    enum { COLUMNS = 9 };
+    static const char *const columns[COLUMNS] = {"RECEIVED", "EVENT",    "KIND",
+                                                 "ADDRESS",  "VERIFIED", "CLASS",
+                                                 "CATEGORY", "EFFECT",   "DIAGNOSTIC"};
+    static const char *const names[COLUMNS] = {"received_at", "event_id",     "kind",
+                                               "address",     "verification", "class",
+                                               "category",    "effect",       "diagnostic"};
     struct answer a;
     uint64_t limit;
     char number[24];
@@ -66,14 +70,14 @@ static int events(const struct command_line *l)
     if (answer_open(l, &a) < 0)
         return EXIT_NO;
     int rc = answer_ask(l, &a, DB_ASK_EVENTS, params, 2);
-    struct table *t = table_new(columns, 8);
+    struct table *t = table_new(columns, COLUMNS);
     if (!t) {
         answer_close(&a);
         return out_of_memory(l);
     }
     for (size_t i = 0; rc == 0 && i < a.table.rows_n; i++) {
-        struct str cells[8];
-        for (size_t k = 0; k < 8; k++)
+        struct str cells[COLUMNS];
+        for (size_t k = 0; k < COLUMNS; k++)
             cells[k] = answer_cell(&a, i, names[k]);
         rc = command_flag(l, "--json") ? answer_json(&a, i) : table_row(t, cells);
     }
@@ -89,22 +93,24 @@ static int events(const struct command_line *l)
 static int list_pages(const struct command_line *l, struct answer *a, struct table *t,
                       uint64_t limit)
 {
-    static const char *const names[] = {"address",  "tenant",   "scope",  "class",
-                                        "category", "event_at", "events", "diagnostic"};
+    static const char *const names[LIST_COLUMNS] = {
+        "address",  "tenant",   "scope",      "stream", "kind",
+        "category", "event_at", "expires_at", "events", "diagnostic"};
     struct arena keys = arena_make(1 << 20);
-    char number[24];
-    struct str params[3] = {str_c(command_value(l, "--tenant")), {number, 0}, {NULL, 0}};
+    char number[24], now[24];
+    struct str params[4] = {
+        str_c(command_value(l, "--tenant")), {number, 0}, {NULL, 0}, answer_time(clock_now(), now)};
     uint64_t seen = 0;
     int rc = 0;
     size_t got = PAGE;
     while (rc == 0 && got >= PAGE && (!limit || seen < limit)) {
         uint64_t page = limit && limit - seen < PAGE ? limit - seen : PAGE;
         params[1].n = (size_t)snprintf(number, sizeof(number), "%llu", (unsigned long long)page);
-        rc = answer_ask(l, a, DB_ASK_SUPPRESSIONS, params, 3);
+        rc = answer_ask(l, a, DB_ASK_SUPPRESSIONS, params, 4);
         got = rc == 0 ? a->table.rows_n : 0;
         for (size_t i = 0; rc == 0 && i < got && (!limit || seen < limit); i++, seen++) {
-            struct str cells[8];
-            for (size_t k = 0; k < 8; k++)
+            struct str cells[LIST_COLUMNS];
+            for (size_t k = 0; k < LIST_COLUMNS; k++)
                 cells[k] = answer_cell(a, i, names[k]);
             rc = command_flag(l, "--json") ? answer_json(a, i) : table_row(t, cells);
         }
@@ -125,15 +131,16 @@ static int list_pages(const struct command_line *l, struct answer *a, struct tab
 
 static int suppression_list(const struct command_line *l)
 {
-    static const char *const columns[] = {"ADDRESS",  "TENANT", "SCOPE",   "CLASS",
-                                          "CATEGORY", "SINCE",  ">EVENTS", "DIAGNOSTIC"};
+    static const char *const columns[LIST_COLUMNS] = {"ADDRESS", "TENANT",    "SCOPE", "STREAM",
+                                                      "KIND",    "CATEGORY",  "SINCE", "UNTIL",
+                                                      ">EVENTS", "DIAGNOSTIC"};
     struct answer a;
     uint64_t limit;
     if (command_number(l, "--limit", 0, UINT32_MAX, 0, &limit) < 0)
         return EXIT_USAGE;
     if (answer_open(l, &a) < 0)
         return EXIT_NO;
-    struct table *t = table_new(columns, 8);
+    struct table *t = table_new(columns, LIST_COLUMNS);
     int rc = t ? list_pages(l, &a, t, limit) : out_of_memory(l);
     table_free(t);
     answer_close(&a);
@@ -155,9 +162,10 @@ static int suppression_get(const struct command_line *l)
 {
     struct answer a;
     struct arena keys = arena_make(64 << 10);
-    struct str key;
+    char now[24];
+    struct str params[2] = {{NULL, 0}, answer_time(clock_now(), now)};
     int code = EXIT_NO;
-    if (address_of(l, &keys, &key) < 0) {
+    if (address_of(l, &keys, &params[0]) < 0) {
         arena_free(&keys);
         return EXIT_USAGE;
     }
@@ -165,7 +173,7 @@ static int suppression_get(const struct command_line *l)
         arena_free(&keys);
         return EXIT_NO;
     }
-    int rc = answer_ask(l, &a, DB_ASK_SUPPRESSION, &key, 1);
+    int rc = answer_ask(l, &a, DB_ASK_SUPPRESSION, params, 2);
     if (rc == 0 && a.table.rows_n == 0)
         command_fail(l, 0, "%s: not suppressed", l->args[0]);
     else if (rc == 0)
@@ -188,7 +196,11 @@ static int suppression_check(const struct command_line *l)
 {
     struct answer a;
     struct arena keys = arena_make(64 << 10);
-    struct str params[2] = {{NULL, 0}, str_c(command_value(l, "--tenant"))};
+    char now[24];
+    struct str params[4] = {{NULL, 0},
+                            str_c(command_value(l, "--tenant")),
+                            str_c(command_value(l, "--stream")),
+                            answer_time(clock_now(), now)};
     if (address_of(l, &keys, &params[0]) < 0) {
         arena_free(&keys);
         return EXIT_USAGE;
@@ -198,15 +210,19 @@ static int suppression_check(const struct command_line *l)
         arena_free(&keys);
         return code;
     }
-    if (answer_ask(l, &a, DB_ASK_SUPPRESSED, params, 2) == 0 && a.table.rows_n) {
+    if (answer_ask(l, &a, DB_ASK_SUPPRESSED, params, 4) == 0 && a.table.rows_n) {
         bool yes = str_eq(answer_cell(&a, 0, "suppressed"), STR("true"));
-        struct str category = answer_cell(&a, 0, "category");
+        struct str why = answer_cell(&a, 0, "category");
         struct str scope = answer_cell(&a, 0, "scope");
+        struct str stream = answer_cell(&a, 0, "stream");
         bool told = true;
+        if (str_is_absent(why))
+            why = answer_cell(&a, 0, "kind");
         if (command_flag(l, "--json"))
             told = answer_json(&a, 0) == 0;
         else if (yes)
-            printf("%s: suppressed: %.*s (%.*s)\n", l->args[0], STR_ARG(category), STR_ARG(scope));
+            printf("%s: suppressed: %.*s (%.*s%s%.*s)\n", l->args[0], STR_ARG(why), STR_ARG(scope),
+                   stream.n ? " " : "", STR_ARG(stream));
         else
             printf("%s: not suppressed\n", l->args[0]);
         code = yes && told ? EXIT_GOOD : EXIT_NO;
@@ -264,8 +280,8 @@ const struct command commands_database[] = {
      1,
      1,
      "Say whether an address is suppressed",
-     "Exit code 0: it is suppressed; 1: it is not.",
-     {COMMAND_CONFIG, COMMAND_JSON, OPTION_TENANT},
+     "Exit code 0: it is suppressed; 1: it is not. Without --stream a row of any stream counts.",
+     {COMMAND_CONFIG, COMMAND_JSON, OPTION_TENANT, {"--stream", "NAME", "for mail of this stream"}},
      suppression_check},
     {.name = NULL},
 };

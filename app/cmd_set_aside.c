@@ -142,8 +142,8 @@ static int recipients_read(struct returnpath_reader *reader, struct arena *a, st
     return 0;
 }
 
-static int record_of(const struct answer *a, struct arena *arena, struct spool_record *ret,
-                     struct err *e)
+static int record_of(const struct answer *a, struct returnpath_reader *reader, struct arena *arena,
+                     struct spool_record *ret, struct err *e)
 {
     struct spool_record r = {.body = answer_cell(a, 0, "raw"),
                              .truncated = str_eq(answer_cell(a, 0, "truncated"), STR("true"))};
@@ -157,12 +157,7 @@ static int record_of(const struct answer *a, struct arena *arena, struct spool_r
         !time_parse(answer_cell(a, 0, "received_at"), &env->received_at) ||
         !str_to_u64(answer_cell(a, 0, "size"), &env->size))
         return err_set(e, -EPROTO, "the database answers in an unknown form");
-    struct returnpath_reader *reader = NULL;
-    int rc = returnpath_reader_new(a->config->returnpath, &reader);
-    if (rc == 0)
-        rc = recipients_read(reader, arena, answer_cell(a, 0, "rcpt_to"), env);
-    returnpath_reader_free(reader);
-    if (rc < 0)
+    if (recipients_read(reader, arena, answer_cell(a, 0, "rcpt_to"), env) < 0)
         return err_set(e, -ENOMEM, "out of memory");
     *ret = r;
     return 0;
@@ -172,20 +167,22 @@ static int record_of(const struct answer *a, struct arena *arena, struct spool_r
 static int retry_inside(const struct command_line *l, struct answer *a)
 {
     struct arena arena = arena_make(READING_ARENA_MAX);
-    struct reading reading = {0};
+    struct reading reading = {.token_headers = a->config->token_headers,
+                              .token_headers_n = a->config->attribution.token_headers_n};
     const char **paths = calloc(a->config->processor.rules_n + 1, sizeof(char *));
     struct spool_record record;
     struct db_message m;
     struct err e = {0};
     int rc = paths ? config_returnpath(a->config, &a->config->returnpath, &e)
                    : err_set(&e, -ENOMEM, "out of memory");
-    reading.returnpath = a->config->returnpath;
+    if (rc == 0 && returnpath_reader_new(a->config->returnpath, &reading.returnpath) < 0)
+        rc = err_set(&e, -ENOMEM, "out of memory");
     for (size_t i = 0; paths && i < a->config->processor.rules_n; i++)
         paths[i] = a->config->processor.rules[i].path;
     if (rc == 0)
         rc = classifier_load(paths, a->config->processor.rules_n, &reading.classifier, &e);
     if (rc == 0)
-        rc = record_of(a, &arena, &record, &e);
+        rc = record_of(a, reading.returnpath, &arena, &record, &e);
     if (rc == 0) {
         report_init();
         rc = reading_message(&reading, &arena, &record, &m, &e);
@@ -193,6 +190,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     if (rc == 0)
         rc = db_set_aside_retried(a->db, &m, &e);
     classifier_free(reading.classifier);
+    returnpath_reader_free(reading.returnpath);
     free(paths);
     arena_free(&arena);
     return rc < 0 ? command_fail(l, EXIT_NO, "%s: stays set aside: %s", l->args[0], e.text)

@@ -4,6 +4,7 @@
 #include "app/json.h"
 #include "app/service.h"
 #include "app/table.h"
+#include "base/clock.h"
 #include "db/migrate.h"
 
 #include <errno.h>
@@ -148,7 +149,15 @@ static bool database(struct status *s)
         if (str_to_u64(answer_cell(&s->a, i, "count"), &n))
             number(s, name, "", n);
     }
-    rc = db_ask(s->a.db, &s->a.arena, DB_ASK_LANES, NULL, 0, &s->a.table, &e);
+    char day[2][24];
+    int64_t now = clock_now();
+    struct str times[] = {answer_time(now - CLOCK_DAY, day[0]), answer_time(now, day[1])};
+    rc = db_ask(s->a.db, &s->a.arena, DB_ASK_UNMATCHED, times, 2, &s->a.table, &e);
+    uint64_t unmatched;
+    if (rc == 0 && str_to_u64(answer_cell(&s->a, 0, "count"), &unmatched))
+        number(s, "unmatched_complaints_24h", "", unmatched);
+    if (rc == 0)
+        rc = db_ask(s->a.db, &s->a.arena, DB_ASK_LANES, NULL, 0, &s->a.table, &e);
     if (rc < 0)
         problem(s, "database_error", &e);
     return rc == 0;

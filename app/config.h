@@ -64,6 +64,11 @@ struct config_pattern {
     unsigned line, column;
 };
 
+struct config_header {
+    const char *name;
+    unsigned line, column;
+};
+
 struct config {
     struct arena arena;
     const char *file;   /* as it was found */
@@ -103,6 +108,10 @@ struct config {
         size_t rules_n;
     } processor;
     struct {
+        struct config_header *token_headers;
+        size_t token_headers_n;
+    } attribution;
+    struct {
         uint64_t threads;
         const char *user;
         int64_t stop_grace;
@@ -118,8 +127,9 @@ struct config {
         uint64_t addresses; /* 1 = in full */
     } log;
 
+    struct str *token_headers; /* of attribution.token_headers, as many */
     struct returnpath_set
-        *returnpath; /* NULL until a role sets it to what config_returnpath made */
+        *returnpath; /* what config_returnpath made; NULL before a role needs it */
 };
 
 /* Called for each mistake and each warning, with one printable line:

@@ -174,6 +174,17 @@ static void check_patterns(const struct config *c, struct config_report *r)
     }
 }
 
+/* The names of header fields as the parser is told them. */
+static int check_headers(struct config *c)
+{
+    size_t n = c->attribution.token_headers_n;
+    struct str *names = ARENA_ARRAY(&c->arena, n + 1, struct str);
+    for (size_t i = 0; names && i < n; i++)
+        names[i] = str_c(c->attribution.token_headers[i].name);
+    c->token_headers = names;
+    return names ? 0 : -ENOMEM;
+}
+
 static void check_sizes(const struct config *c, struct config_report *r)
 {
     char text[160], a[32];
@@ -213,6 +224,8 @@ int config_check(struct config *c, bool keep_given, struct config_report *r)
     int rc = check_listen(c, r);
     if (rc == 0)
         rc = check_domains(c, r);
+    if (rc == 0)
+        rc = check_headers(c);
     check_tokens(c, r);
     check_patterns(c, r);
     check_tls(c, r);

@@ -11,6 +11,7 @@
 #define AT_RULE(member)   offsetof(struct config_rule, member)
 #define AT_KEY(member)    offsetof(struct config_key_file, member)
 #define AT_PATT(member)   offsetof(struct config_pattern, member)
+#define AT_HEADER(member) offsetof(struct config_header, member)
 
 #define KiB UINT64_C(1024)
 #define MiB (1024 * KiB)
@@ -28,6 +29,7 @@ const struct config_section config_sections[] = {
     {"spool", "The journal: what was answered 250 and is not in PostgreSQL yet."},
     {"database", "PostgreSQL, written to by the processor and by commands."},
     {"processor", "Reading, classifying and writing what the journal holds."},
+    {"attribution", "Whose address a report is about; docs/attribution.md."},
     {"receiver", "The SMTP side."},
     {"limits", "What one client, and all of them together, may ask of the receiver."},
     {"log", "One event, one line, on standard error."},
@@ -60,6 +62,10 @@ const struct config_list config_lists[] = {
     {"processor.rules", AT(processor.rules), AT(processor.rules_n), sizeof(struct config_rule),
      offsetof(struct config_rule, line), 0, 100, "[]", NULL,
      "Rule files of your own, or directories of *.rules files; read before the shipped rules."},
+    {"attribution.token_headers", AT(attribution.token_headers), AT(attribution.token_headers_n),
+     sizeof(struct config_header), offsetof(struct config_header, line), 0, 16, "[]", NULL,
+     "Header fields of your own, such as X-Recipient-Token, into which your mail puts a signed\n"
+     "token: complaints come with the message's header, often with all addresses blacked out."},
 };
 const size_t config_lists_n = sizeof(config_lists) / sizeof(config_lists[0]);
 
@@ -191,5 +197,7 @@ const struct config_key config_keys[] = {
     {"log.addresses", CONFIG_WORD, AT(log.addresses), "redacted", .words = "redacted|full",
      .text = "redacted: j***@example.com; full: mail addresses as they are."},
     {"processor.rules[]", CONFIG_PATH, AT_RULE(path), NULL, .text = "A rule file or a directory."},
+    {"attribution.token_headers[]", CONFIG_NAME, AT_HEADER(name), NULL, 1, 64,
+     .text = "The name of a header field."},
 };
 const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);

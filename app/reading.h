@@ -10,9 +10,18 @@
 /* For one message and all that is read from it; 10,000 events at most come from one message. */
 enum { READING_ARENA_MAX = 192 << 20, READING_EVENTS_MAX = 10000 };
 
+/* True when a listed feedback source signed the message. from: the address in its From:. */
+typedef bool (*reading_signed_fn)(void *ctx, struct arena *a, struct str message, struct str from,
+                                  int64_t received_at);
+
 struct reading {
     struct classifier *classifier;
-    const struct returnpath_set *returnpath; /* trust_unverified is its; the rest is recorded */
+    /* Of tokens inside; what stood in RCPT TO is recorded. trust_unverified is its set's. */
+    struct returnpath_reader *returnpath;
+    const struct str *token_headers; /* further fields of the returned message that hold tokens */
+    size_t token_headers_n;
+    reading_signed_fn is_signed; /* NULL: there is no listed source */
+    void *is_signed_ctx;
 };
 
 /* What recipient number i of the report says for itself: a report of failure may name recipients

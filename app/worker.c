@@ -9,12 +9,16 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { LANES_EVERY = CLOCK_SECOND, PRUNE_EVERY = CLOCK_SECOND };
+enum {
+    LANES_EVERY = CLOCK_SECOND,
+    PRUNE_EVERY = CLOCK_SECOND,
+    RESOLVE_EVERY = 60 * CLOCK_SECOND,
+};
 
 struct times {
-    int64_t lanes, prune, partitions; /* when each is due */
-    int64_t retry;                    /* the server is not asked before */
-    int64_t told;                     /* when its being away was last logged */
+    int64_t lanes, prune, partitions, resolve; /* when each is due */
+    int64_t retry;                             /* the server is not asked before */
+    int64_t told;                              /* when its being away was last logged */
     unsigned failures;
 };
 
@@ -110,6 +114,14 @@ static int periodic(struct worker *w, struct times *t, int64_t now, struct err *
         rc = db_partitions(w->db, clock_now(), e);
         t->partitions = now + 3600 * CLOCK_SECOND;
     }
+    /* One worker is enough for all. */
+    if (rc == 0 && w->index == 0 && now >= t->resolve) {
+        size_t resolved = 0;
+        rc = db_resolve_waiting(w->db, clock_now(), &resolved, e);
+        t->resolve = now + RESOLVE_EVERY;
+        if (resolved)
+            log_info("waiting_resolved", KV("events", (uint64_t)resolved));
+    }
     return rc;
 }
 
@@ -173,16 +185,23 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
         log_error("worker", KV("why", "out of memory"));
         return EXIT_NO;
     }
-    *w = (struct worker){
-        .config = c, .reading = {classifier, c->returnpath}, .index = index, .count = count};
+    *w = (struct worker){.config = c,
+                         .reading = {.classifier = classifier,
+                                     .token_headers = c->token_headers,
+                                     .token_headers_n = c->attribution.token_headers_n},
+                         .index = index,
+                         .count = count};
     int signals = service_signals(&e);
     int rc = signals < 0 ? signals : spool_open(&spool, &w->spool, &e);
+    if (rc >= 0 && returnpath_reader_new(c->returnpath, &w->reading.returnpath) < 0)
+        rc = err_set(&e, -ENOMEM, "out of memory");
     if (rc >= 0) {
         report_init();
         loop(w, signals);
     }
     for (size_t i = 0; i < w->lanes_n; i++)
         lane_close(&w->lanes[i]);
+    returnpath_reader_free(w->reading.returnpath);
     db_free(w->db);
     spool_free(w->spool);
     if (signals >= 0)

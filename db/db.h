@@ -49,7 +49,7 @@ struct db_event {
     enum report_kind kind;
     struct str tenant;
     struct str stream;
-    bool trusted; /* verified, or its domain says trust_unverified */
+    bool trusted; /* verified, or unsigned and its domain says trust_unverified */
 };
 
 struct db_message {
@@ -92,6 +92,11 @@ struct db_written {
 int db_write(struct db *db, const struct db_lane *lane, struct db_position from,
              const struct db_message *messages, size_t n, struct db_position *ret_position,
              struct db_written *ret, struct err *e);
+
+/* Lets events act that waited for their row in table sent, since `now` (microseconds) less an hour,
+ * and whose row is there after all: the writer's and the sender's transactions ran at once. At most
+ * some thousand of them; to be called each minute. *ret is how many. */
+int db_resolve_waiting(struct db *db, int64_t now, size_t *ret, struct err *e);
 
 /* Puts one message into set_aside without trying it (it killed its workers) and moves on. */
 int db_set_aside(struct db *db, const struct db_lane *lane, struct db_position from,

@@ -6,6 +6,7 @@
 
 /* PostgreSQL counts microseconds from 2000-01-01. */
 #define EPOCH_SHIFT (INT64_C(946684800) * CLOCK_SECOND)
+#define EPOCH_DAYS  10957
 #define TIME_MIN    (INT64_C(-62135596800) * CLOCK_SECOND)     /* 0001-01-01 */
 #define TIME_MAX    (INT64_C(253402300800) * CLOCK_SECOND - 1) /* 9999-12-31 */
 
@@ -170,6 +171,13 @@ void array_time(struct array *a, int64_t time)
 {
     char p[ENCODE_NUMBER_MAX];
     add(a, encode_time(time, p));
+}
+
+void array_date(struct array *a, uint32_t day)
+{
+    char p[ENCODE_NUMBER_MAX];
+    /* Beyond what PostgreSQL can hold it is a day that never comes. */
+    add(a, encode_int4(day < INT32_MAX / 2 ? (int32_t)day - EPOCH_DAYS : INT32_MAX, p));
 }
 
 void array_id(struct array *a, struct id id)

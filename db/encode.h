@@ -12,6 +12,7 @@ enum encode_type {
     ENCODE_INT8 = 20,
     ENCODE_INT2 = 21,
     ENCODE_TEXT = 25,
+    ENCODE_DATE = 1082,
     ENCODE_TIMESTAMPTZ = 1184,
     ENCODE_UUID = 2950,
 };
@@ -46,6 +47,7 @@ void array_int8(struct array *a, int64_t v);
 void array_int2(struct array *a, int16_t v);
 void array_bool(struct array *a, bool v);
 void array_time(struct array *a, int64_t time);
+void array_date(struct array *a, uint32_t day); /* days since 1970-01-01 */
 void array_id(struct array *a, struct id id);
 /* At most max bytes of v as valid UTF-8 without NUL: whatever is neither becomes U+FFFD. */
 void array_text(struct array *a, struct str v, size_t max);

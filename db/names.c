@@ -12,6 +12,7 @@ static const struct str categories[] = {VERDICT_CATEGORIES(NAME_5)};
 static const struct str faults[] = {VERDICT_FAULTS(NAME_2)};
 static const struct str confidences[] = {VERDICT_CONFIDENCES(NAME_3)};
 static const struct str sources[] = {ATTRIBUTION_SOURCES(NAME_3)};
+static const struct str verifications[] = {ATTRIBUTION_VERIFICATIONS(NAME_3)};
 
 #define PICK(list, v) \
     ((size_t)(v) < sizeof(list) / sizeof((list)[0]) ? (list)[v] : (struct str){NULL, 0})
@@ -49,4 +50,9 @@ struct str name_of_confidence(enum verdict_confidence v)
 struct str name_of_source(enum attribution_source v)
 {
     return PICK(sources, v);
+}
+
+struct str name_of_verification(enum attribution_verification v)
+{
+    return PICK(verifications, v);
 }

@@ -16,5 +16,6 @@ struct str name_of_category(enum verdict_category v);
 struct str name_of_fault(enum verdict_fault v);
 struct str name_of_confidence(enum verdict_confidence v);
 struct str name_of_source(enum attribution_source v);
+struct str name_of_verification(enum attribution_verification v);
 
 #endif

@@ -17,7 +17,7 @@ struct pg_result;
 enum {
     PG_CALL_MS = 60 * 1000,
     PG_LONG_MS = 3600 * 1000, /* a step of a migration, and the wait for another's */
-    PG_PARAMETERS_MAX = 64,
+    PG_PARAMETERS_MAX = 80,
     PG_SQLSTATE = 6, /* bytes of one, with its NUL */
 };
 
@@ -29,6 +29,7 @@ enum pg_statement {
     PG_RETRY,
     PG_DROP,
     PG_PARTITIONS,
+    PG_RESOLVE,
     PG_MIGRATION_KNOWN,
     PG_MIGRATION_NOTE,
     PG_MIGRATION_LIST,

@@ -10,14 +10,14 @@
 /* Types of answers that are not in encode.h. */
 enum { OID_NAME = 19, OID_INT4 = 23, OID_VARCHAR = 1043, OID_FIRST_OF_USER = 16384 };
 
-/* parameters: t text, n number, i id, a address (asked for by its key). */
+/* parameters: t text, n number, z time, i id, a address (asked for by its key). */
 static const struct {
     const char *parameters;
     const char *sql;
 } questions[] = {
-    [DB_ASK_SUPPRESSIONS] = {"tnt", "SELECT * FROM bouncemx.suppressions($1, $2, $3)"},
-    [DB_ASK_SUPPRESSION] = {"a", "SELECT * FROM bouncemx.suppression_of($1)"},
-    [DB_ASK_SUPPRESSED] = {"at", "SELECT * FROM bouncemx.suppressed($1, $2)"},
+    [DB_ASK_SUPPRESSIONS] = {"tntz", "SELECT * FROM bouncemx.suppressions($1, $2, $3, $4)"},
+    [DB_ASK_SUPPRESSION] = {"az", "SELECT * FROM bouncemx.suppression_of($1, $2)"},
+    [DB_ASK_SUPPRESSED] = {"attz", "SELECT * FROM bouncemx.suppressed($1, $2, $3, $4)"},
     [DB_ASK_EVENTS] = {"ni", "SELECT * FROM bouncemx.events($1, $2)"},
     [DB_ASK_EVENT] = {"i", "SELECT * FROM bouncemx.event_of($1)"},
     [DB_ASK_EVIDENCE] = {"i", "SELECT * FROM bouncemx.evidence_of($1)"},
@@ -25,6 +25,9 @@ static const struct {
     [DB_ASK_SET_ASIDE_ONE] = {"i", "SELECT * FROM bouncemx.set_aside_one($1)"},
     [DB_ASK_LANES] = {"", "SELECT * FROM bouncemx.lanes()"},
     [DB_ASK_COUNTS] = {"", "SELECT * FROM bouncemx.counts()"},
+    [DB_ASK_UNMATCHED] = {"zz", "SELECT bouncemx.unmatched($1, $2) AS count"},
+    [DB_ASK_REPORT_FORGED] = {"zzt", "SELECT * FROM bouncemx.report_forged($1, $2, $3)"},
+    [DB_ASK_REPORT_UNMATCHED] = {"zzt", "SELECT * FROM bouncemx.report_unmatched($1, $2, $3)"},
 };
 _Static_assert(sizeof(questions) / sizeof(questions[0]) == DB_QUESTION_COUNT,
                "a question has no SQL");
@@ -40,12 +43,13 @@ static int add_parameter(struct arena *a, char type, struct str v, struct pg_par
         pg_add(p, v);
         return 0;
     }
-    if (type == 'n') {
+    if (type == 'n' || type == 'z') {
         uint64_t n;
         if (!str_to_u64(v, &n) || n > INT64_MAX)
             return err_set(e, -EINVAL, "\"%.*s\" is no number", STR_ARG(v));
         char number[ENCODE_NUMBER_MAX];
-        out = arena_str(a, encode_int8((int64_t)n, number));
+        out = arena_str(a, type == 'n' ? encode_int8((int64_t)n, number)
+                                       : encode_time((int64_t)n, number));
     } else if (type == 'i') {
         struct id id;
         if (!id_parse(v, &id))
@@ -85,6 +89,14 @@ static struct str time_of(struct arena *a, struct str v)
     return arena_str(a, str_c(clock_format_rfc3339(t + 946684800 * CLOCK_SECOND, text)));
 }
 
+static struct str date_of(struct arena *a, struct str v)
+{
+    char text[CLOCK_TEXT];
+    int64_t days = (int32_t)number_of(v);
+    return arena_str(a,
+                     str_sub(str_c(clock_format_rfc3339((days + 10957) * CLOCK_DAY, text)), 0, 10));
+}
+
 static int type_of(uint32_t oid, enum db_type *ret)
 {
     switch (oid) {
@@ -103,6 +115,7 @@ static int type_of(uint32_t oid, enum db_type *ret)
         *ret = DB_TIME;
         return 0;
     case OID_NAME:
+    case ENCODE_DATE:
     case ENCODE_TEXT:
     case OID_VARCHAR:
     case ENCODE_UUID:
@@ -123,6 +136,7 @@ static size_t size_of(uint32_t oid)
     case ENCODE_INT2:
         return 2;
     case OID_INT4:
+    case ENCODE_DATE:
         return 4;
     case ENCODE_INT8:
     case ENCODE_TIMESTAMPTZ:
@@ -147,6 +161,8 @@ static struct str text_of(struct arena *a, uint32_t oid, struct str v)
         return arena_fmt(a, "%" PRId64, number_of(v));
     case ENCODE_TIMESTAMPTZ:
         return time_of(a, v);
+    case ENCODE_DATE:
+        return date_of(a, v);
     case ENCODE_UUID:
         memcpy(id.b, v.p, sizeof(id.b));
         return arena_str(a, str_c(id_format(id, id_text)));

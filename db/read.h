@@ -9,16 +9,19 @@
 
 /* X(id, parameters, sql): the rows of each are described beside its function in migrations/. */
 #define DB_QUESTIONS(X)                                                                     \
-    X(DB_ASK_SUPPRESSIONS, 3, "tenant or NULL, limit, keys after this one or NULL")         \
-    X(DB_ASK_SUPPRESSION, 1, "address: every scope that holds it")                          \
-    X(DB_ASK_SUPPRESSED, 2, "address, tenant or NULL: one row, is it suppressed and why")   \
+    X(DB_ASK_SUPPRESSIONS, 4, "tenant or NULL, limit, keys after this one or NULL, time")   \
+    X(DB_ASK_SUPPRESSION, 2, "address, time: every scope that holds it then")               \
+    X(DB_ASK_SUPPRESSED, 4, "address, tenant or NULL, stream or NULL, time: one row, why")  \
     X(DB_ASK_EVENTS, 2, "limit, before this event id or NULL: the newest first")            \
     X(DB_ASK_EVENT, 1, "event or message id: one row an event with words, rule and effect") \
     X(DB_ASK_EVIDENCE, 1, "event or message id: the raw mail, column raw (bytes)")          \
     X(DB_ASK_SET_ASIDE, 1, "limit: the messages set aside, newest first")                   \
     X(DB_ASK_SET_ASIDE_ONE, 1, "id: all that is known of one, column raw (bytes)")          \
     X(DB_ASK_LANES, 0, "every lane and its position")                                       \
-    X(DB_ASK_COUNTS, 0, "rows: name, count; for `status`")
+    X(DB_ASK_COUNTS, 0, "rows: name, count; for `status`")                                  \
+    X(DB_ASK_UNMATCHED, 2, "since, until: how many complaints nothing identifies")          \
+    X(DB_ASK_REPORT_FORGED, 3, "since, until, stream or NULL: attempts without effect")     \
+    X(DB_ASK_REPORT_UNMATCHED, 3, "since, until, stream or NULL: complaints by reporter")
 
 enum db_question {
 #define X(id, parameters, meaning) id,
@@ -42,7 +45,8 @@ struct db_table {
     const struct db_cell *cells; /* row * columns_n + column */
 };
 
-/* Asks; params that are absent strings are NULL. All of *ret lives in a. */
+/* Asks; params that are absent strings are NULL, times are microseconds since the epoch in decimal.
+ * All of *ret lives in a. */
 int db_ask(struct db *db, struct arena *a, enum db_question question, const struct str *params,
            size_t params_n, struct db_table *ret, struct err *e);
 

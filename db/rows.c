@@ -1,6 +1,7 @@
 #include "db/rows.h"
 
 #include "base/require.h"
+#include "db/content.h"
 #include "db/names.h"
 
 #include <errno.h>
@@ -72,7 +73,16 @@ static void text(struct rows *r, enum rows_column column, struct str v)
     array_text(&r->column[column], v, ROWS_TEXT_MAX);
 }
 
-static void encode_message(struct rows *r, const struct db_message *m)
+/* Events without a token are known by their content. */
+static bool has_untokened(const struct db_message *m)
+{
+    for (size_t i = 0; i < m->events_n; i++)
+        if (str_is_absent(rows_word(m->events[i].attribution.token)))
+            return true;
+    return false;
+}
+
+static void encode_message(struct rows *r, const struct db_message *m, struct str content)
 {
     static const struct report unread = {.kind = REPORT_OTHER};
     const struct report *report = m->report ? m->report : &unread;
@@ -93,6 +103,8 @@ static void encode_message(struct rows *r, const struct db_message *m)
     word(r, M_REPORTING_MTA, rows_word(report->reporting_mta));
     word(r, M_ORIGINAL_MESSAGE_ID, rows_word(report->original.message_id));
     word(r, M_FEEDBACK_TYPE, rows_word(report->feedback_type));
+    word(r, M_USER_AGENT, rows_word(report->user_agent));
+    array_bytes(&r->column[M_CONTENT_HASH], content);
     array_bytes(&r->column[M_RAW], or_empty(rows_body(m)));
 }
 
@@ -141,8 +153,27 @@ static void encode_verdict(struct rows *r, const struct verdict *v)
         array_null(&r->column[E_FINGERPRINT]);
 }
 
+/* What it is known by: its token's identity, else its content. */
+static void encode_identity(struct rows *r, const struct db_event *event, struct str content)
+{
+    const struct attribution *a = &event->attribution;
+    uint8_t hash[CONTENT_HASH];
+    struct str key = key_of(a), known = {NULL, 0};
+    bool tokened = !str_is_absent(rows_word(a->token));
+    word(r, E_TOKEN, rows_word(a->token));
+    word(r, E_TOKEN_ID, rows_word(a->token_id));
+    if (tokened)
+        array_date(&r->column[E_TOKEN_DAY], a->day);
+    else
+        array_null(&r->column[E_TOKEN_DAY]);
+    if (!tokened && !str_is_absent(content) && !str_is_absent(key) &&
+        content_of_event((const uint8_t *)content.p, event->tenant, event->stream, key, hash))
+        known = str_of(hash, sizeof(hash));
+    array_bytes(&r->column[E_CONTENT], known);
+}
+
 static void encode_event(struct rows *r, const struct db_message *m, unsigned ordinal,
-                         const struct db_event *event)
+                         const struct db_event *event, struct str content)
 {
     array_id(&r->column[E_ID], id_with_ordinal(m->id, ordinal));
     array_time(&r->column[E_RECEIVED_AT], m->received_at);
@@ -160,8 +191,15 @@ static void encode_event(struct rows *r, const struct db_message *m, unsigned or
     static const struct report unread;
     const struct report *report = m->report ? m->report : &unread;
     word(r, E_REPORTING_MTA, rows_word(report->reporting_mta));
-    word(r, E_ORIGINAL_MESSAGE_ID, rows_word(report->original.message_id));
+    struct str original = rows_word(report->original.message_id);
+    word(r, E_ORIGINAL_MESSAGE_ID,
+         str_is_absent(original) ? rows_word(event->attribution.message_id) : original);
     word(r, E_FEEDBACK_TYPE, rows_word(report->feedback_type));
+    word(r, E_VERIFICATION, name_of_verification(event->attribution.verification));
+    word(r, E_CAMPAIGN, rows_word(event->attribution.campaign));
+    array_bool(&r->column[E_COUNTS], event->attribution.counts);
+    array_bool(&r->column[E_CAPPED], event->attribution.medium);
+    encode_identity(r, event, content);
 }
 
 int rows_encode(struct rows *r, const struct db_message *messages, size_t n, struct err *e)
@@ -173,9 +211,16 @@ int rows_encode(struct rows *r, const struct db_message *messages, size_t n, str
         if (m->events_n > ID_ORDINAL_MAX)
             return err_set(e, -EINVAL, "a message gave %zu events; %d have an id", m->events_n,
                            ID_ORDINAL_MAX);
-        encode_message(r, m);
+        uint8_t hash[CONTENT_HASH];
+        struct str content = {NULL, 0};
+        if (has_untokened(m)) {
+            if (!content_hash(rows_body(m), hash))
+                return err_set(e, -ENOMEM, "hash of a message");
+            content = str_of(hash, sizeof(hash));
+        }
+        encode_message(r, m, content);
         for (size_t k = 0; k < m->events_n; k++)
-            encode_event(r, m, (unsigned)k + 1, &m->events[k]);
+            encode_event(r, m, (unsigned)k + 1, &m->events[k], content);
     }
     size_t bytes = 0;
     for (size_t i = 0; i < ROWS_COLUMNS; i++) {

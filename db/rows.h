@@ -32,6 +32,8 @@ enum {
     X(M_REPORTING_MTA, ENCODE_TEXT)       \
     X(M_ORIGINAL_MESSAGE_ID, ENCODE_TEXT) \
     X(M_FEEDBACK_TYPE, ENCODE_TEXT)       \
+    X(M_USER_AGENT, ENCODE_TEXT)          \
+    X(M_CONTENT_HASH, ENCODE_BYTEA)       \
     X(M_RAW, ENCODE_BYTEA)
 
 #define EVENT_COLUMNS(X)                  \
@@ -62,7 +64,15 @@ enum {
     X(E_REPORTING_MTA, ENCODE_TEXT)       \
     X(E_REMOTE_MTA, ENCODE_TEXT)          \
     X(E_ORIGINAL_MESSAGE_ID, ENCODE_TEXT) \
-    X(E_FEEDBACK_TYPE, ENCODE_TEXT)
+    X(E_FEEDBACK_TYPE, ENCODE_TEXT)       \
+    X(E_VERIFICATION, ENCODE_TEXT)        \
+    X(E_TOKEN, ENCODE_TEXT)               \
+    X(E_TOKEN_ID, ENCODE_TEXT)            \
+    X(E_TOKEN_DAY, ENCODE_DATE)           \
+    X(E_CAMPAIGN, ENCODE_TEXT)            \
+    X(E_COUNTS, ENCODE_BOOL)              \
+    X(E_CAPPED, ENCODE_BOOL)              \
+    X(E_CONTENT, ENCODE_BYTEA)
 
 enum rows_column {
 #define X(id, type) id,

@@ -199,3 +199,21 @@ int db_write(struct db *db, const struct db_lane *lane, struct db_position from,
     }
     return 0;
 }
+
+int db_resolve_waiting(struct db *db, int64_t now, size_t *ret, struct err *e)
+{
+    struct pg_parameters p = {0};
+    struct pg_result *res = NULL;
+    char time[ENCODE_NUMBER_MAX];
+    int64_t n = 0;
+    pg_add(&p, encode_time(now, time));
+    int rc = pg_call(db->pg, PG_RESOLVE,
+                     "SELECT bouncemx.resolve_waiting($1::timestamptz - interval '1 hour', 5000)",
+                     &p, PG_CALL_MS, &res, e);
+    if (rc == 0)
+        rc = pg_number(res, 0, 0, &n, e);
+    if (rc == 0)
+        *ret = (size_t)n;
+    pg_result_free(res);
+    return rc;
+}

@@ -58,8 +58,7 @@ static void fields_take(struct reader *r, const struct fields *fields)
     report->arrival_date = reader_text(r, fields_get(fields, STR("Arrival-Date")));
     if (str_is_absent(report->arrival_date)) /* its name in the drafts */
         report->arrival_date = reader_text(r, fields_get(fields, STR("Received-Date")));
-    report->original.return_path =
-        mailbox_typed(r->a, fields_get(fields, STR("Original-Mail-From")));
+    report->original.mail_from = mailbox_typed(r->a, fields_get(fields, STR("Original-Mail-From")));
     static const struct str names[] = {STR_INIT("Original-Rcpt-To"), STR_INIT("Removal-Recipient")};
     for (size_t k = 0; k < 2; k++)
         for (size_t i = 0; (i = fields_find(fields, names[k], i)) < fields->n; i++)

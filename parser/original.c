@@ -1,10 +1,16 @@
 /* The returned message, or what is left of it. RFC 6522 section 3. */
 #include "base/address.h"
+#include "base/hash.h"
 #include "parser/mailbox.h"
 #include "parser/reader.h"
 #include "parser/text.h"
 
-enum { HEADERS_MAX = 1000, NOTICE_BYTES = 256 * 1024, HEADER_BYTES = 64 * 1024 };
+enum {
+    HEADERS_MAX = 1000,
+    NOTICE_BYTES = 256 * 1024,
+    HEADER_BYTES = 64 * 1024,
+    SUBJECT_BYTES = 1000
+};
 
 /* Lines by which a notice announces that the message follows; compared after dashes, stars and
  * blanks are cut off both ends. */
@@ -174,21 +180,43 @@ static struct str dkim_domain(struct reader *r, struct str value)
     return (struct str){NULL, 0};
 }
 
+static uint64_t subject_hash(struct reader *r, const struct fields *f)
+{
+    struct str subject = mime_header(&r->mime->scratch, f, STR("Subject"), SUBJECT_BYTES);
+    return str_is_absent(subject) ? 0 : hash_fnv1a(subject);
+}
+
+/* The fields that the caller asked for by name. */
+static void kept_take(struct reader *r, const struct fields *f)
+{
+    const struct report_limits *limits = r->limits;
+    struct report_field *kept =
+        limits->keep_n > 0 ? ARENA_ARRAY(r->a, REPORT_KEPT_MAX, struct report_field) : NULL;
+    size_t n = 0;
+    for (size_t k = 0; kept && k < limits->keep_n; k++)
+        for (size_t i = 0; n < REPORT_KEPT_MAX && (i = fields_find(f, limits->keep[k], i)) < f->n;
+             i++)
+            kept[n++] = (struct report_field){limits->keep[k], reader_text(r, f->v[i].value)};
+    r->report->original.kept = kept;
+    r->report->original.kept_n = n;
+}
+
 static void fields_take(struct reader *r, const struct fields *f)
 {
     struct report_original *o = &r->report->original;
     o->message_id = message_id(r, fields_get(f, STR("Message-Id")));
     o->from = mailbox_first(r->a, fields_get(f, STR("From")));
     o->to = mailbox_first(r->a, fields_get(f, STR("To")));
-    if (str_is_absent(o->return_path))
-        o->return_path = mailbox_first(r->a, fields_get(f, STR("Return-Path")));
+    o->return_path = mailbox_first(r->a, fields_get(f, STR("Return-Path")));
     o->date = reader_text(r, fields_get(f, STR("Date")));
+    o->subject_hash = subject_hash(r, f);
     o->feedback_id = reader_text(r, fields_get(f, STR("Feedback-Id")));
     o->list_id = reader_text(r, fields_get(f, STR("List-Id")));
     o->list_unsubscribe = reader_text(r, fields_get(f, STR("List-Unsubscribe")));
     o->cfbl_address = mailbox_first(r->a, fields_get(f, STR("CFBL-Address")));
     o->cfbl_feedback_id = reader_text(r, fields_get(f, STR("CFBL-Feedback-ID")));
     o->dkim_domain = dkim_domain(r, fields_get(f, STR("DKIM-Signature")));
+    kept_take(r, f);
 }
 
 /* The fields of text when it begins with a header. */

@@ -70,19 +70,31 @@ struct report_recipient {
     struct str final_log_id;
 };
 
+/* A header field of the returned message that was asked for by name. */
+struct report_field {
+    struct str name; /* as it was asked for */
+    struct str value;
+};
+/* How many such fields are kept of one message. */
+enum { REPORT_KEPT_MAX = 32 };
+
 /* What a returned message or its headers say. */
 struct report_original {
     struct str message_id; /* without <> */
     struct str from;       /* address only */
     struct str to;         /* address only, of the first To: never proof of the recipient */
+    struct str mail_from;  /* Original-Mail-From of a feedback report */
     struct str return_path;
     struct str date;
+    uint64_t subject_hash; /* hash_fnv1a of the Subject in UTF-8; 0: it has none */
     struct str feedback_id;
     struct str list_id;
     struct str list_unsubscribe;
-    struct str cfbl_address;     /* RFC 9477: address only */
-    struct str cfbl_feedback_id; /* RFC 9477 */
-    struct str dkim_domain;      /* d= of the first DKIM-Signature, lower-case; not verified */
+    struct str cfbl_address;         /* RFC 9477: address only */
+    struct str cfbl_feedback_id;     /* RFC 9477 */
+    struct str dkim_domain;          /* d= of the first DKIM-Signature, lower-case; not verified */
+    const struct report_field *kept; /* what limits->keep names, in the order it stands there */
+    size_t kept_n;
 };
 
 struct report {
@@ -106,11 +118,14 @@ struct report_limits {
     size_t recipients; /* more are dropped, recipients_cut is set */
     size_t depth;      /* of nested parts */
     size_t parts;
-    size_t headers;      /* in the whole message */
-    size_t header_bytes; /* of one header field */
-    size_t text_bytes;   /* of one diagnostic or other text kept */
+    size_t headers;         /* in the whole message */
+    size_t header_bytes;    /* of one header field */
+    size_t text_bytes;      /* of one diagnostic or other text kept */
+    const struct str *keep; /* names of the returned message's header fields to keep as well */
+    size_t keep_n;
 };
-/* 1000 recipients, depth 20, 1000 parts, 10,000 header fields, 256 KiB a field, 8 KiB a text. */
+/* 1000 recipients, depth 20, 1000 parts, 10,000 header fields, 256 KiB a field, 8 KiB a text; no
+ * further header field is kept. */
 extern const struct report_limits report_limits_default;
 
 /* Call once in a process before the first report_read, before threads are started. */

@@ -114,7 +114,7 @@ static bool is_user(struct str s)
             return false;
         before = c;
     }
-    return before != '.';
+    return before != '.' && s.n <= ADDRESS_LOCAL_MAX;
 }
 
 static bool is_stream(struct str s, bool any_case)
@@ -157,7 +157,8 @@ static bool payload_read(struct str text, struct payload *ret)
             return false;
     }
     *ret = p;
-    return is_user(p.user) && domain_is_valid(p.domain);
+    return is_user(p.user) && domain_is_valid(p.domain) &&
+           p.user.n + 1 + p.domain.n <= ADDRESS_MAX;
 }
 
 /* ---- reading ---- */

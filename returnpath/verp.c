@@ -4,7 +4,7 @@
 
 /* Text stands for itself in any case; "%" and a letter for one octet or more:
  *   p  a prefix, without '+', up to the first of the text behind it
- *   l  the same, up to any of them
+ *   l  the same, up to any of them; only at the front
  *   n  digits     h  hex digits     m  letters and digits: the message's id
  *   u  the recipient's local part     d  its domain
  * A number in between is their exact count. */
@@ -76,7 +76,7 @@ static bool field_take(char class, size_t count, struct str field, struct verp *
 {
     if (field.n == 0 || (count > 0 && field.n != count))
         return false;
-    if (class == 'p' || class == 'l')
+    if (class == 'p')
         return str_chr(field, '+', 0) == field.n;
     if (class == 'm')
         found->message_id = field;
@@ -99,8 +99,7 @@ static char class_cut(struct str *shape, size_t *ret_count)
     return class;
 }
 
-/* Only 'l' makes it look twice, and stands once in a shape: the work is the square of the length.
- */
+/* Each field has one place where it can end. */
 static bool fits(struct str shape, struct str s, struct verp *found)
 {
     while (shape.n > 0) {
@@ -114,14 +113,6 @@ static bool fits(struct str shape, struct str s, struct verp *found)
         size_t count = 0;
         char class = class_cut(&shape, &count);
         size_t n = field_octets(class, count, s, shape);
-        if (class == 'l') {
-            struct str rest = shape, behind = str_cut(&rest, '%');
-            for (; n < s.n; n = str_ifind(s, behind, n + 1))
-                if (field_take(class, count, str_sub(s, 0, n), found) &&
-                    fits(shape, str_from(s, n), found))
-                    return true;
-            return false;
-        }
         if (!field_take(class, count, str_sub(s, 0, n), found))
             return false;
         s = str_from(s, n);
@@ -129,11 +120,23 @@ static bool fits(struct str shape, struct str s, struct verp *found)
     return s.n == 0;
 }
 
+/* The text behind a leading 'l' may stand in it too, so all places are tried. */
+static bool shape_read(struct str shape, struct str local, struct verp *found)
+{
+    if (!str_starts(shape, STR("%l")))
+        return fits(shape, local, found);
+    struct str rest = str_from(shape, 2), copy = rest, behind = str_cut(&copy, '%');
+    for (size_t n = 0; (n = str_ifind(local, behind, n + 1)) < local.n;)
+        if (str_chr(str_sub(local, 0, n), '+', 0) == n && fits(rest, str_from(local, n), found))
+            return true;
+    return false;
+}
+
 bool verp_read(struct str local, struct verp *ret)
 {
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         struct verp found = {0};
-        if (!fits(shapes[i].text, local, &found))
+        if (!shape_read(shapes[i].text, local, &found))
             continue;
         if (shapes[i].is_message)
             found.message_id = local;

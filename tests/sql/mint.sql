@@ -2,7 +2,7 @@
 BEGIN;
 \set vectors `cat "$BOUNCEMX_VECTORS"`
 CREATE TEMP TABLE vectors AS SELECT (:'vectors')::jsonb AS j;
-SELECT plan(17);
+SELECT plan(19);
 
 INSERT INTO bouncemx_private.token_key (place, id, secret, until)
 SELECT n, k->>'id', decode(k->>'hex', 'hex'), (k->>'until')::date
@@ -50,6 +50,15 @@ SELECT is((SELECT count(DISTINCT (m).id)
              FROM (SELECT bouncemx.mint_opaque('b.example.com') AS m FROM generate_series(1, 100) OFFSET 0) made
             WHERE (m).id ~ '^[a-z2-7]{24}$' AND (m).address LIKE 'b1b7___' || (m).id || '-%@b.example.com'), 100::bigint,
     'each opaque address has an id of its own');
+CREATE TEMP TABLE sent_now AS
+SELECT bouncemx.send('"Ann B"@example.com', 'b.example.com', 'unsubscribe', 'main', 'news', day => '2026-11-23') AS address;
+SELECT is((SELECT count(*) FROM bouncemx.sent s, sent_now n
+            WHERE s.recipient = '"Ann B"@example.com' AND s.tenant = 'main' AND s.stream = 'news'
+              AND s.day = '2026-11-23' AND n.address LIKE 'b1u7ujm' || s.id || '-%@b.example.com'), 1::bigint,
+    'what is sent with an opaque address stands in sent');
+SELECT is((SELECT address FROM sent_now),
+    (SELECT (bouncemx.mint_opaque('b.example.com', 'unsubscribe', s.id, s.day)).address FROM bouncemx.sent s
+      WHERE s.stream = 'news'), 'under the id and day of its address');
 SELECT throws_like($$SELECT bouncemx.mint_opaque('b.example.com', token_id => 'short')$$, 'id short: expected%', 'id');
 
 SELECT is_empty($$

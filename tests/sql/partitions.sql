@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(14);
+SELECT plan(19);
 
 CREATE FUNCTION pg_temp.put(n integer, at timestamptz) RETURNS void LANGUAGE sql AS $$
     INSERT INTO bouncemx.message (id, received_at, node, size, truncated, kind)
@@ -18,8 +18,8 @@ SELECT is((SELECT count(*) FROM bouncemx.event_default), 3::bigint, 'the default
 
 -- 2026-03-04 is a Wednesday: its week begins on the 2nd. Whatever the session's zone.
 SET LOCAL timezone = 'Pacific/Auckland';
-SELECT is(bouncemx.ensure_partitions('2026-03-04 12:00:00+00', '2026-03-05 12:00:00+00'), 4,
-          'one week of messages, one of events, two days of evidence');
+SELECT is(bouncemx.ensure_partitions('2026-03-04 12:00:00+00', '2026-03-05 12:00:00+00'), 7,
+          'one week of messages, events, sent, tokens and contents, two days of evidence');
 SET LOCAL timezone = 'UTC';
 SELECT is(bouncemx.ensure_partitions('2026-03-04 12:00:00+00', '2026-03-05 12:00:00+00'), 0,
           'nothing is made twice');
@@ -31,6 +31,15 @@ SELECT is((SELECT count(*) FROM bouncemx.message), 3::bigint, 'none was lost');
 
 SELECT lives_ok($$SELECT pg_temp.put(4, '2026-03-08 23:59:59.999999+00')$$, 'the last instant of the week');
 SELECT is((SELECT count(*) FROM bouncemx.message_20260302), 2::bigint, 'belongs to it');
+
+-- Those by day.
+INSERT INTO bouncemx.sent (day, id, recipient) VALUES ('2026-03-08', 'aaaaaaaaaaaaa', 'A@X.example'), ('2026-03-16', 'aaaaaaaaaaaaa', 'b@x');
+SELECT is((SELECT address_key COLLATE "default" FROM bouncemx.sent_20260302), 'a@x.example', 'mail of the last day of the week');
+SELECT bouncemx.ensure_partitions('2026-03-16 00:00:00+00', '2026-03-16 00:00:00+00') IS NULL AND NULL \g /dev/null
+SELECT is((SELECT count(*) FROM bouncemx.sent_20260316), 1::bigint, 'moved over too');
+SELECT throws_ok($$INSERT INTO bouncemx.sent_20260316 (day, id, recipient) VALUES ('2026-03-17', 'No base32', 'x')$$, '23514', NULL, 'with its checks');
+SELECT is(bouncemx.drop_days_before('sent', '2026-03-09'), 1, 'a week whose every day is too old goes');
+SELECT is(bouncemx.drop_days_before('sent', '2026-03-22'), 0, 'another stays');
 
 SELECT throws_ok($$SELECT bouncemx.ensure_partitions('2026-01-01', '9999-01-01')$$, '22023', NULL,
                  'not without bound');

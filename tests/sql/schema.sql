@@ -1,6 +1,6 @@
 -- What the schema promises as a whole.
 BEGIN;
-SELECT plan(19);
+SELECT plan(22);
 
 -- Partitions of a parent are explained by the parent.
 SELECT is_empty($$
@@ -34,17 +34,21 @@ SELECT is_empty($$
     'every table has a primary key');
 SELECT is_empty($$
     SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
-     WHERE p.pronamespace = 'bouncemx'::regnamespace AND r.rolsuper$$,
-    'no function needs or lends a superuser');
+     WHERE p.pronamespace = 'bouncemx'::regnamespace AND (r.rolsuper
+            OR p.prosecdef AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false))$$,
+    'no function needs or lends a superuser, or looks for names where others may put them');
 
 SELECT col_is_pk('bouncemx', 'message', ARRAY['id', 'received_at'], 'key of message');
 SELECT col_is_pk('bouncemx', 'event', ARRAY['id', 'received_at'], 'key of event');
 SELECT col_is_pk('bouncemx', 'evidence', ARRAY['id', 'received_at'], 'key of evidence');
-SELECT col_is_pk('bouncemx', 'suppression', ARRAY['address_key', 'tenant', 'scope'],
+SELECT col_is_pk('bouncemx', 'suppression', ARRAY['address_key', 'tenant', 'scope', 'stream'],
                  'key of suppression');
 SELECT col_is_pk('bouncemx', 'lane_position', ARRAY['journal', 'lane'], 'key of lane_position');
 SELECT col_is_pk('bouncemx', 'set_aside', 'id', 'key of set_aside');
 SELECT col_is_pk('bouncemx', 'schema_migration', 'number', 'key of schema_migration');
+SELECT col_is_pk('bouncemx', 'token_seen', ARRAY['token', 'day'], 'key of token_seen');
+SELECT col_is_pk('bouncemx', 'content_seen', ARRAY['content', 'day', 'use'], 'key of content_seen');
+SELECT col_is_pk('bouncemx', 'sent', ARRAY['day', 'id'], 'key of sent');
 
 SELECT is((SELECT attstorage::text || attcompression::text FROM pg_attribute
             WHERE attrelid = 'bouncemx.evidence'::regclass AND attname = 'raw'), 'ml',

@@ -46,9 +46,12 @@ static inline void report_check(const struct report *r, const struct report_limi
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         report_check_text(texts[i], max);
     const struct str addresses[] = {r->from, r->original.from, r->original.to,
-                                    r->original.return_path};
+                                    r->original.return_path, r->original.mail_from};
     for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
         report_check_text(addresses[i], ADDRESS_MAX);
+    REQUIRE(r->original.kept_n <= REPORT_KEPT_MAX);
+    for (size_t i = 0; i < r->original.kept_n; i++)
+        report_check_text(r->original.kept[i].value, max);
     enum { SUBJECT_MAX = 1000 };
     report_check_text(r->subject, SUBJECT_MAX);
 }

@@ -1,5 +1,7 @@
 #include "tests/support/report_json.h"
 
+#include <inttypes.h>
+
 static void put_str(FILE *f, struct str s)
 {
     fputc('"', f);
@@ -71,8 +73,13 @@ static void original(FILE *f, const struct report_original *from, bool pretty)
     member(&o, "message_id", from->message_id);
     member(&o, "from", from->from);
     member(&o, "to", from->to);
+    member(&o, "mail_from", from->mail_from);
     member(&o, "return_path", from->return_path);
     member(&o, "date", from->date);
+    if (from->subject_hash) {
+        key(&o, "subject_hash");
+        fprintf(f, "\"%016" PRIx64 "\"", from->subject_hash);
+    }
     member(&o, "feedback_id", from->feedback_id);
     member(&o, "list_id", from->list_id);
     member(&o, "list_unsubscribe", from->list_unsubscribe);

@@ -154,6 +154,12 @@ static void test_mistakes(void **state)
         {LEAST "processor: {rules: [no/such.rules]}\n",
          "c.yaml:3:21: processor.rules[]: \"no/such.rules\": expected a file that can be read: No "
          "such file or directory\n"},
+        {LEAST "attribution: {token_headers: [X-Token, 'X Token']}\n",
+         "c.yaml:3:40: attribution.token_headers[]: \"X Token\": expected a name of letters, "
+         "digits, "
+         "'.', '_' and '-', at most 64\n"},
+        {LEAST "attribution: {token_headers: X-Token}\n",
+         "c.yaml:3:30: attribution.token_headers: \"X-Token\": expected a list of 0 to 16 items\n"},
         {LEAST "tls: {certificates: [{certificate: '', key: /dev/null}]}\n",
          "c.yaml:3:36: tls.certificates[].certificate: \"\": expected a path\n"},
         {"domains: [{name: b.example.com}]\nspool: {directory: /dev/null}\n",

@@ -117,7 +117,7 @@ struct test_message {
     struct verdict verdict;
     struct db_event event;
     struct db_message message;
-    char address[64];
+    char address[64], token[64];
     struct str rcpt_to;
 };
 
@@ -139,12 +139,13 @@ static inline struct verdict test_verdict(enum verdict_class class, enum verdict
                             .fingerprint = UINT64_C(0xfedcba9876543210)};
 }
 
-/* Message number i of a lane whose records are 100 bytes long: a hard bounce that may be trusted,
- * of user<i>@example.net. Its address stays at *t. */
+/* Message number i of a lane whose records are 100 bytes long: a hard bounce by a signed
+ * token, of user<i>@example.net. Its address and token stay at *t. */
 static inline void test_message(struct test_message *t, unsigned i)
 {
     *t = (struct test_message){0};
     snprintf(t->address, sizeof(t->address), "user%u@example.net", i);
+    snprintf(t->token, sizeof(t->token), "b1baaaaid%u@bounces.example.test", i);
     struct str address = str_c(t->address);
     t->recipient = (struct report_recipient){
         .final_recipient = address,
@@ -168,7 +169,14 @@ static inline void test_message(struct test_message *t, unsigned i)
     t->event = (struct db_event){
         .recipient = &t->recipient,
         .verdict = &t->verdict,
-        .attribution = {.address = address, .key = address, .source = ATTRIBUTION_FINAL},
+        .attribution = {.address = address,
+                        .key = address,
+                        .source = ATTRIBUTION_TOKEN,
+                        .verification = ATTRIBUTION_TOKEN_VALID,
+                        .verified = true,
+                        .counts = true,
+                        .token = str_c(t->token),
+                        .day = 20775},
         .kind = REPORT_BOUNCE,
         .tenant = STR("main"),
         .stream = STR("news"),

@@ -54,13 +54,17 @@ static void test_questions(void **state)
     t[2].event.tenant = STR("other");
     t[2].event.attribution.key = STR("user0@example.net");
     t[3].event.trusted = false;
+    t[3].event.attribution.verified = false;
+    t[3].event.attribution.verification = ATTRIBUTION_UNSIGNED;
+    t[3].event.attribution.token = absent;
     m[4].events_n = 0;
     m[4].body = STR("raw\0\xff bytes");
     write_all(db, m, 5);
     char id[ID_TEXT], event[ID_TEXT];
+    const struct str now = STR("1795000100000000");
 
     struct db_table r =
-        ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("10"), absent}, 3);
+        ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("10"), absent, now}, 4);
     assert_int_equal(r.rows_n, 2);
     is(&r, 0, "address_key", "user0@example.net");
     is(&r, 0, "event_at", "2026-11-18T11:06:40.000000Z");
@@ -68,21 +72,21 @@ static void test_questions(void **state)
     is(&r, 0, "events", "1");
     is(&r, 0, "event_id", id_format(id_with_ordinal(m[0].id, 1), event));
     /* A page of one holds both rows of its last address; behind it there is none. */
-    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("1"), absent}, 3);
+    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("1"), absent, now}, 4);
     assert_int_equal(r.rows_n, 2);
-    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("1"), STR("user0@example.net")},
-            3);
+    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("1"), STR("user0@example.net"), now},
+            4);
     assert_int_equal(r.rows_n, 0);
-    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){STR("other"), STR("9"), absent}, 3);
+    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){STR("other"), STR("9"), absent, now}, 4);
     assert_int_equal(r.rows_n, 1);
 
-    r = ask(db, &a, DB_ASK_SUPPRESSION, (struct str[]){STR("USER0@Example.NET")}, 1);
+    r = ask(db, &a, DB_ASK_SUPPRESSION, (struct str[]){STR("USER0@Example.NET"), now}, 2);
     assert_int_equal(r.rows_n, 2);
     is(&r, 1, "tenant", "other");
-    r = ask(db, &a, DB_ASK_SUPPRESSED, (struct str[]){STR("User0@example.net"), STR("main")}, 2);
+    r = ask(db, &a, DB_ASK_SUPPRESSED, (struct str[]){STR("User0@example.net"), STR("main"), absent, now}, 4);
     is(&r, 0, "suppressed", "true");
     is(&r, 0, "scope", "tenant");
-    r = ask(db, &a, DB_ASK_SUPPRESSED, (struct str[]){STR("User0@example.net"), STR("third")}, 2);
+    r = ask(db, &a, DB_ASK_SUPPRESSED, (struct str[]){STR("User0@example.net"), STR("third"), absent, now}, 4);
     assert_int_equal(r.rows_n, 1);
     is(&r, 0, "suppressed", "false");
     is(&r, 0, "rule", NULL);
@@ -91,7 +95,9 @@ static void test_questions(void **state)
     assert_int_equal(r.rows_n, 3);
     is(&r, 0, "effect", "none: not verified");
     is(&r, 1, "effect", "suppressed");
-    is(&r, 2, "effect", "none");
+    is(&r, 2, "effect", "soft: counted, does not suppress by itself");
+    is(&r, 2, "verification", "token");
+    is(&r, 2, "token_day", "2026-11-18");
     is(&r, 2, "reply_code", "550");
     is(&r, 2, "hard", "false");
     is(&r, 2, "fingerprint", "-81985529216486896");
@@ -129,6 +135,14 @@ static void test_questions(void **state)
     r = ask(db, &a, DB_ASK_LANES, NULL, 0);
     is(&r, 0, "byte_offset", "510");
     is(&r, 0, "node", "mx1");
+    r = ask(db, &a, DB_ASK_REPORT_FORGED, (struct str[]){STR("1790000000000000"), now, absent}, 3);
+    assert_int_equal(r.rows_n, 1);
+    is(&r, 0, "day", "2026-11-18");
+    is(&r, 0, "attempt", "unsigned");
+    r = ask(db, &a, DB_ASK_REPORT_UNMATCHED, (struct str[]){STR("1"), now, STR("x")}, 3);
+    assert_int_equal(r.rows_n, 0);
+    r = ask(db, &a, DB_ASK_UNMATCHED, (struct str[]){STR("1"), now}, 2);
+    is(&r, 0, "count", "0");
     r = ask(db, &a, DB_ASK_COUNTS, NULL, 0);
     is(&r, 0, "count", "5");
     is(&r, 1, "count", "4");
@@ -147,13 +161,14 @@ static void test_bad_parameters(void **state)
     static const struct {
         enum db_question q;
         size_t n;
-        struct str p[3];
+        struct str p[4];
     } t[] = {
         {DB_ASK_EVENT, 1, {STR_INIT("no id")}},
         {DB_ASK_EVENTS, 2, {STR_INIT("-1"), {NULL, 0}}},
         {DB_ASK_EVENTS, 2, {STR_INIT("99999999999999999999"), {NULL, 0}}},
-        {DB_ASK_SUPPRESSION, 1, {STR_INIT("nobody")}},
-        {DB_ASK_SUPPRESSIONS, 3, {STR_INIT("\xff"), STR_INIT("1"), {NULL, 0}}},
+        {DB_ASK_SUPPRESSION, 2, {STR_INIT("nobody"), STR_INIT("1")}},
+        {DB_ASK_REPORT_FORGED, 3, {STR_INIT("yesterday"), STR_INIT("1"), {NULL, 0}}},
+        {DB_ASK_SUPPRESSIONS, 4, {STR_INIT("\xff"), STR_INIT("1"), {NULL, 0}, STR_INIT("1")}},
         {DB_ASK_SUPPRESSIONS, 2, {STR_INIT("x"), STR_INIT("1")}},
         {DB_QUESTION_COUNT, 0, {{NULL, 0}}},
     };

@@ -167,6 +167,48 @@ static void test_own_group_only(void **state)
     arena_free(&a);
 }
 
+/* What a token may stand in: the returned message's fields, also those asked for by name. */
+static void test_original_fields(void **state)
+{
+    (void)state;
+    static const struct str keep[] = {STR_INIT("x-token"), STR_INIT("X-Absent")};
+    struct report_limits limits = report_limits_default;
+    limits.keep = keep;
+    limits.keep_n = 2;
+    struct arena a = arena_make(1 << 20);
+    static const char message[] =
+        "Content-Type: multipart/report; boundary=b\n\n"
+        "--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n"
+        "Original-Mail-From: <env@sender.example>\n\n"
+        "--b\nContent-Type: message/rfc822\n\nReturn-Path: <rp@sender.example>\n"
+        "From: news@sender.example\nSubject: =?utf-8?Q?f?=oobar\n"
+        "X-Token: one\nX-TOKEN:\n two\nMessage-ID: <1@sender.example>\n\nHi.\n--b--\n";
+    const struct report_original *o = &read(&a, message, &limits)->original;
+    assert_true(str_eq(o->mail_from, STR("env@sender.example")));
+    assert_true(str_eq(o->return_path, STR("rp@sender.example")));
+    assert_true(o->subject_hash == UINT64_C(0x85944171f73967e8));
+    assert_int_equal(o->kept_n, 2);
+    assert_true(str_eq(o->kept[0].name, STR("x-token")));
+    assert_true(str_eq(o->kept[0].value, STR("one")));
+    assert_true(str_eq(o->kept[1].value, STR("two")));
+    assert_int_equal(read(&a, message, &report_limits_default)->original.kept_n, 0);
+
+    struct str many = STR("");
+    for (size_t i = 0; i < REPORT_KEPT_MAX + 10; i++)
+        many = arena_fmt(&a, "%.*sX-Token: t\n", STR_ARG(many));
+    struct str long_message = arena_fmt(&a,
+                                        "Content-Type: multipart/report; boundary=b\n\n"
+                                        "--b\nContent-Type: message/feedback-report\n\n"
+                                        "Feedback-Type: abuse\n\n"
+                                        "--b\nContent-Type: message/rfc822\n\nFrom: a@b.example\n"
+                                        "To: c@d.example\n%.*s\n--b--\n",
+                                        STR_ARG(many));
+    o = &read(&a, long_message.p, &limits)->original;
+    assert_int_equal(o->kept_n, REPORT_KEPT_MAX);
+    assert_int_equal(o->subject_hash, 0);
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_arena_full),
         cmocka_unit_test(test_hostile_addresses),
         cmocka_unit_test(test_own_group_only),
+        cmocka_unit_test(test_original_fields),
     };
     report_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

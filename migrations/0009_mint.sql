@@ -153,9 +153,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION bouncemx.mint_opaque(text, text, text, date, text) IS 'A signed return path that holds no recipient but an id (NULL: a new random one). Whom it was sent to must be known before a report comes back: write it down in the transaction that sends.';
 
+CREATE FUNCTION bouncemx.send(recipient text, domain text, purpose text DEFAULT 'bounce', tenant text DEFAULT NULL,
+                              stream text DEFAULT NULL, campaign text DEFAULT NULL, message_id text DEFAULT NULL,
+                              day date DEFAULT NULL, key_id text DEFAULT NULL)
+    RETURNS text
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    used date := coalesce(day, (now() AT TIME ZONE 'UTC')::date);
+    made record;
+BEGIN
+    SELECT * INTO made FROM bouncemx.mint_opaque(domain, purpose, NULL, used, key_id);
+    INSERT INTO bouncemx.sent (day, id, recipient, tenant, stream, campaign, message_id, sent_at)
+    VALUES (used, made.id, recipient, tenant, stream, campaign, message_id, clock_timestamp());
+    RETURN made.address;
+END $$;
+COMMENT ON FUNCTION bouncemx.send(text, text, text, text, text, text, text, date, text) IS 'A new opaque return path, as mint_opaque makes it, whose row stands in sent: both, or neither when the transaction is rolled back. Nobody but the owner may call it until it is granted.';
+
 REVOKE ALL ON FUNCTION bouncemx_private.key_block(bytea, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bouncemx_private.base32(bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bouncemx_private.is_domain(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bouncemx_private.sign(text, text, text, date, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bouncemx.mint(text, text, text, text, date, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bouncemx.mint_opaque(text, text, text, date, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bouncemx.send(text, text, text, text, text, text, text, date, text) FROM PUBLIC;
