@@ -64,6 +64,7 @@ SELECT throws_like($$SELECT bouncemx.mint_opaque('b.example.com', token_id => 's
 SELECT is_empty($$
     SELECT p.oid::regprocedure FROM pg_proc p
      WHERE (p.pronamespace = 'bouncemx_private'::regnamespace OR p.prosecdef)
+       AND p.prorettype <> 'trigger'::regtype
        AND has_function_privilege('public', p.oid, 'EXECUTE')
        AND p.pronamespace IN ('bouncemx'::regnamespace, 'bouncemx_private'::regnamespace)$$,
     'nobody may mint until it is granted');
