@@ -10,7 +10,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-/* No JIT: local parts are short, and a hardened service may not make executable memory. */
+/* No JIT: local parts are short, and a service can then be forbidden to make executable memory. */
 enum {
     GROUPS_MAX = 32,
     MATCH_LIMIT = 20000, /* steps: under a millisecond */

@@ -17,6 +17,7 @@
  *   @stored NUMBER        that many messages were given to be stored; must stand in each file
  *   @from ADDRESS         reverse-path of the last one ("<>": null)
  *   @to ADDRESS...        recipients of the last one
+ *   @says WORDS...        what their addresses say: proof/recipient/token id/day/stream
  *   @size NUMBER          its size
  *   @truncated            only its front was kept
  *   @body bytes           its content
@@ -49,7 +50,7 @@ struct transcript {
     bool refuse_mail, truncated, closed, implicit;
     size_t secured_at;    /* in client; SIZE_MAX: never */
     int64_t stored, size; /* -1: not said */
-    struct str from, to, body, protocol;
+    struct str from, to, says, body, protocol;
     struct buf body_bytes;
 };
 
@@ -57,17 +58,29 @@ struct outcome {
     struct buf replies; /* lines ended by \r\n */
     struct buf body, last;
     struct buf envelope; /* from, then recipients, each with a space behind it */
+    struct buf says;     /* of each recipient, with a space behind it */
     int64_t stored;
     uint64_t size;
     bool truncated, closed, secured;
     char protocol[16];
 };
 
+static const struct str open_list[] = {STR_INIT("fbl")};
 static const struct returnpath_domain domain_list[] = {
     {.name = STR_INIT("any.example"), .accept = RETURNPATH_ACCEPT_ANY},
     {.name = STR_INIT("rp.example"), .accept = RETURNPATH_ACCEPT_VERP},
+    {.name = STR_INIT("signed.example"),
+     .accept = RETURNPATH_ACCEPT_SIGNED,
+     .stream = STR_INIT("main"),
+     .open = open_list,
+     .open_n = 1},
 };
-static const struct returnpath_set_config returnpath = {.domains = domain_list, .domains_n = 2};
+/* As in tests/fuzz/returnpath/corpus.py, which made the tokens. */
+enum { TODAY = 20000 };
+static const struct returnpath_key key = {.id = 'k',
+                                          .secret = STR_INIT("0123456789abcdef0123456789abcdef")};
+static const struct returnpath_set_config returnpath = {
+    .domains = domain_list, .domains_n = 3, .keys = &key, .keys_n = 1};
 
 static int die(const char *what, struct str detail)
 {
@@ -167,6 +180,8 @@ static void read_directive(struct transcript *t, struct str line)
         t->from = rest;
     } else if (str_eq(name, STR("@to"))) {
         t->to = rest;
+    } else if (str_eq(name, STR("@says"))) {
+        t->says = rest;
     } else if (str_eq(name, STR("@body"))) {
         unescape(&t->body_bytes, rest);
         t->body = STR("given");
@@ -213,6 +228,7 @@ static void outcome_init(struct outcome *o)
     buf_init(&o->body, BYTES_MAX);
     buf_init(&o->last, BYTES_MAX);
     buf_init(&o->envelope, BYTES_MAX);
+    buf_init(&o->says, BYTES_MAX);
 }
 
 static void outcome_free(struct outcome *o)
@@ -221,6 +237,7 @@ static void outcome_free(struct outcome *o)
     buf_free(&o->body);
     buf_free(&o->last);
     buf_free(&o->envelope);
+    buf_free(&o->says);
 }
 
 static void store(const struct transcript *t, struct smtp_session *s, struct outcome *o)
@@ -229,9 +246,17 @@ static void store(const struct transcript *t, struct smtp_session *s, struct out
     struct spool_envelope e;
     smtp_session_envelope(s, list, &e);
     buf_clear(&o->envelope);
+    buf_clear(&o->says);
     REQUIRE(buf_fmt(&o->envelope, "%.*s ", STR_ARG(e.mail_from)) == 0);
-    for (size_t i = 0; i < e.recipients_n; i++)
-        REQUIRE(buf_fmt(&o->envelope, "%.*s ", STR_ARG(list[i].address)) == 0);
+    for (size_t i = 0; i < e.recipients_n; i++) {
+        const struct spool_recipient *r = &list[i];
+        REQUIRE(buf_fmt(&o->envelope, "%.*s ", STR_ARG(r->address)) == 0);
+        REQUIRE(r->verified == (r->proof == RETURNPATH_VALID));
+        REQUIRE(buf_fmt(&o->says, "%s/%.*s/%.*s/%u/%.*s ",
+                        returnpath_proof_name((enum returnpath_proof)r->proof),
+                        STR_ARG(r->recipient), STR_ARG(r->token_id), r->day,
+                        STR_ARG(r->stream)) == 0);
+    }
     snprintf(o->protocol, sizeof(o->protocol), "%.*s", STR_ARG(e.protocol));
     buf_clear(&o->last);
     REQUIRE(buf_add(&o->last, buf_str(&o->body)) == 0);
@@ -337,6 +362,8 @@ static void compare(const struct transcript *t, const struct outcome *o, const c
     struct str to = buf_str(&o->envelope), from = str_cut(&to, ' ');
     if (t->from.n > 0 && !str_eq(t->from, from.n > 0 ? from : STR("<>")))
         die(how, from);
+    if (t->says.n > 0 && !str_eq(t->says, str_trim(buf_str(&o->says))))
+        die("the addresses say something else", buf_str(&o->says));
     if (t->to.n > 0 && !str_eq(t->to, str_trim(to)))
         die(how, to);
 }
@@ -410,6 +437,7 @@ int main(int argc, char **argv)
     REQUIRE(returnpath_reader_new(set, &reader) == 0);
     t.config = (struct smtp_config){
         .reader = reader,
+        .today = TODAY,
         .hostname = STR("mx.example"),
         .message_bytes = 1000000,
         .keep_bytes = 100000,

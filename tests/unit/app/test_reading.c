@@ -415,6 +415,29 @@ static void test_signed_complaints_alone(void **state)
     arena_free(&a);
 }
 
+/* A domain that trusts what is unsigned trusts it for its own tenant: a return path inside may be
+ * another's. */
+static void test_trust_is_of_one_tenant(void **state)
+{
+    (void)state;
+    for (int same = 0; same < 2; same++) {
+        struct arena a = arena_make(READING_ARENA_MAX);
+        struct db_message m;
+        struct spool_recipient to = recorded(&a, STR("fbl@trusting.example"));
+        if (!same)
+            to.tenant = STR("another");
+        assert_int_equal(
+            read_one(&a,
+                     STR(COMPLAINT("Original-Mail-From: <n+kim=x.example@strict.example>\r\n", "")),
+                     &to, 1, &m),
+            0);
+        assert_int_equal(m.events[0].attribution.source, ATTRIBUTION_VERP);
+        assert_true(str_eq(m.events[0].tenant, STR("now")));
+        assert_int_equal(m.events[0].trusted, same);
+        arena_free(&a);
+    }
+}
+
 /* An address made for unsubscribing, whatever is written to it; one's own VERP is not that. */
 static void test_unsubscribes(void **state)
 {
@@ -509,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_token_inside),
         cmocka_unit_test(test_signed_reports),
         cmocka_unit_test(test_signed_complaints_alone),
+        cmocka_unit_test(test_trust_is_of_one_tenant),
         cmocka_unit_test(test_unsubscribes),
         cmocka_unit_test(test_forged_beside_genuine),
         cmocka_unit_test(test_every_allocation_fails),

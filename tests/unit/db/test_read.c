@@ -74,8 +74,8 @@ static void test_questions(void **state)
     /* A page of one holds both rows of its last address; behind it there is none. */
     r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("1"), absent, now}, 4);
     assert_int_equal(r.rows_n, 2);
-    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("1"), STR("user0@example.net"), now},
-            4);
+    r = ask(db, &a, DB_ASK_SUPPRESSIONS,
+            (struct str[]){absent, STR("1"), STR("user0@example.net"), now}, 4);
     assert_int_equal(r.rows_n, 0);
     r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){STR("other"), STR("9"), absent, now}, 4);
     assert_int_equal(r.rows_n, 1);
@@ -83,10 +83,12 @@ static void test_questions(void **state)
     r = ask(db, &a, DB_ASK_SUPPRESSION, (struct str[]){STR("USER0@Example.NET"), now}, 2);
     assert_int_equal(r.rows_n, 2);
     is(&r, 1, "tenant", "other");
-    r = ask(db, &a, DB_ASK_SUPPRESSED, (struct str[]){STR("User0@example.net"), STR("main"), absent, now}, 4);
+    r = ask(db, &a, DB_ASK_SUPPRESSED,
+            (struct str[]){STR("User0@example.net"), STR("main"), absent, now}, 4);
     is(&r, 0, "suppressed", "true");
     is(&r, 0, "scope", "tenant");
-    r = ask(db, &a, DB_ASK_SUPPRESSED, (struct str[]){STR("User0@example.net"), STR("third"), absent, now}, 4);
+    r = ask(db, &a, DB_ASK_SUPPRESSED,
+            (struct str[]){STR("User0@example.net"), STR("third"), absent, now}, 4);
     assert_int_equal(r.rows_n, 1);
     is(&r, 0, "suppressed", "false");
     is(&r, 0, "rule", NULL);

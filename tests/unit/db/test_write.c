@@ -349,7 +349,8 @@ static void test_suppression_policy(void **state)
     struct db_message *m = test_batch(t, 0, 8);
     for (size_t i = 0; i < 8; i++)
         t[i].event.attribution.key = t[i].event.attribution.address = STR("one@example.net");
-    t[0].event.trusted = false;
+    t[0].event.attribution.verification = ATTRIBUTION_FORGED;
+    t[0].event.attribution.token = (struct str){NULL, 0};
     t[1].verdict = test_verdict(CLASS_SOFT, CATEGORY_MAILBOX_FULL);
     t[2].event.kind = REPORT_DELAYED;
     t[3].event.attribution.key = (struct str){NULL, 0};

@@ -67,6 +67,8 @@ static const struct {
     {"(?<message_id>.*)", X64, true, NULL, NULL, NULL, NULL, X64},
     {"(?<message_id>.*)", X64 "x", false, NULL, NULL, NULL, NULL, NULL},
     /* over its bounds: no match, soon */
+    /* the second half would match, after some 200,000 steps in the first */
+    {"(?:(x+)+a|(?<tenant>x+))", "xxxxxxxxxxxxxxxxxx", false, NULL, NULL, NULL, NULL, NULL},
     {"(?<tenant>(x+x+)+)y", X64, false, NULL, NULL, NULL, NULL, NULL},
     {"(?<tenant>(x*)*)\\d", X64, false, NULL, NULL, NULL, NULL, NULL},
     {"(?<tenant>(?:x|(?R))+)(?<stream>(?1)y)", X64, false, NULL, NULL, NULL, NULL, NULL},

@@ -269,6 +269,45 @@ static void unknown_format_stops_the_lane(void **state)
     free(image.bytes);
 }
 
+/* What the program before this one has left in the journal. */
+static void segment_of_version_1_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct image image = image_make(f->directory, false);
+    uint64_t head_seed, payload_seed;
+    memcpy(&head_seed, image.bytes + 32, 8);
+    memcpy(&payload_seed, image.bytes + 40, 8);
+    for (size_t copy = 0; copy <= 1024; copy += 1024) {
+        char *at = image.bytes + copy;
+        at[8] = 1;
+        uint64_t sum = record_checksum(0, str_of(at, 48), STR(""));
+        memcpy(at + 48, &sum, 8);
+    }
+    struct str payload = str_of(version_1, sizeof(version_1) - 1);
+    struct record_head head = {(uint32_t)payload.n,
+                               record_checksum(payload_seed, payload, STR(""))};
+    char *frame = image.bytes + HEADER;
+    memset(frame, 0, image.n - HEADER);
+    record_head_put(frame, &head);
+    record_head_seal(frame, head_seed, HEADER);
+    memcpy(frame + RECORD_HEAD, payload.p, payload.n);
+    image_put(&image, f->directory, image.n);
+
+    struct spool *s = open_spool(f->directory, 0, 64 << 10, NULL);
+    struct spool_reader *r = open_reader(s, 0, (struct spool_position){0, 0});
+    struct arena a = arena_make(1 << 20);
+    struct spool_record record;
+    assert_int_equal(spool_next(r, &a, &record, NULL), 1);
+    assert_true(str_eq(record.body, STR("hello")));
+    assert_true(str_eq(record.envelope.recipients[0].recipient, STR("u@e")));
+    assert_int_equal(spool_next(r, &a, &record, NULL), 0);
+    assert_int_equal(spool_reader_stats(r).damaged_places, 0);
+    arena_free(&a);
+    spool_reader_free(r);
+    spool_free(s);
+    free(image.bytes);
+}
+
 static void useless_files_are_passed(void **state)
 {
     struct fixture *f = *state;
@@ -347,8 +386,8 @@ int main(void)
         TEST(tail_torn_at_every_byte),       TEST(marked_end_survives_without_its_bytes),
         TEST(damage_loses_only_its_record),  TEST(damage_is_counted_once),
         TEST(header_has_a_second_copy),      TEST(marks_that_lie_are_not_believed),
-        TEST(unknown_format_stops_the_lane), TEST(useless_files_are_passed),
-        TEST(body_that_poses_as_records),
+        TEST(unknown_format_stops_the_lane), TEST(segment_of_version_1_is_read),
+        TEST(useless_files_are_passed),      TEST(body_that_poses_as_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,17 +221,6 @@ static void fixed_fields_out_of_range(void **state)
     buf_free(&b);
 }
 
-/* As the first version of the program wrote it, octet by octet. */
-static const char version_1[] = "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\0\0" /* id */
-                                "\7\0\0\0\0\0\0\0"                       /* received at */
-                                "\5\0\0\0\0\0\0\0"                       /* size */
-                                "\5\0\0\0"                               /* body */
-                                "\2\0\0\0"                               /* recipients, flags */
-                                "\3\0::1\1\0h\4\0SMTP\0\0\0\0"           /* the envelope's texts */
-                                "\0\1\1\0\3\0a@d\1\0d\1\0t\1\0s\3\0u@e"  /* recipients */
-                                "\1\0\0\0\3\0p@d\1\0d\1\0t\1\0s\0\0"
-                                "hello";
-
 static void version_1_is_still_read(void **state)
 {
     (void)state;
