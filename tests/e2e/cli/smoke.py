@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness  # noqa: E402
-from harness import Skip, expect, wait_until  # noqa: E402
+from harness import Failure, Skip, expect, wait_until  # noqa: E402
 from smtp import DOMAIN, signed  # noqa: E402
 
 DSN = """\
@@ -52,6 +52,26 @@ def send(setup, body, recipient):
          "--to", recipient, "--data", "@" + path, "--helo", "relay.example"],
         capture_output=True, text=True, timeout=60, check=False)
     expect(done.returncode == 0, f"swaks: {done.stdout}{done.stderr}")
+
+
+def sql_mints(setup):
+    """The keys go from their files into the database, and mint there what the command mints."""
+    mint = "select bouncemx.mint('ann@shop.example', '{0}', 'complaint', 'news', '2026-11-23')"
+    try:
+        setup.pg.sql(mint.format(DOMAIN))
+        raise Failure("SQL mints without a key")
+    except Failure as e:
+        expect("bouncemx token install" in str(e), f"mint without a key: {e}")
+    done = setup.command("token", "install")
+    expect("1 keys stand" in done.out, done.out)
+    by_command = setup.command("token", "mint", "--purpose", "complaint", "--stream", "news",
+                               "--day", "2026-11-23", "ann@shop.example").out.strip()
+    for _ in range(2):
+        got = setup.pg.sql(mint.format(DOMAIN))
+        expect(got == [[by_command]], f"{got}, expected {by_command}")
+        setup.command("token", "install")
+    setup.pg.sql("select bouncemx.send('Ann@Shop.Example', 'x.example', stream => 'news')")
+    expect(setup.pg.count("select count(*) from bouncemx.sent where stream = 'news'") == 1, "sent")
 
 
 def test(setup):
@@ -108,6 +128,7 @@ def test(setup):
     table = setup.command("suppression", "list").out.splitlines()
     expect(len(table) == 1 + len(listed) and table[0].startswith("ADDRESS"), f"{table}")
 
+    sql_mints(setup)
     drained = setup.command("drain", "--timeout", "30s")
     expect("can be removed" in drained.out, drained.out + drained.errors)
     with socket.socket() as probe:

@@ -241,7 +241,7 @@ def mistakes(folder):
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="bouncemx-token-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bouncemx-return-paths-") as folder:
         config = vectors(folder)
         lines(config)
         usage(config)
@@ -249,7 +249,7 @@ def main():
         key_files(folder)
         mistakes(folder)
     print("\n".join(wrong))
-    print(f"token: {len(wrong)} wrong of {tried}")
+    print(f"return_paths: {len(wrong)} wrong of {tried}")
     sys.exit(1 if wrong else 0)
 
 
