@@ -290,8 +290,10 @@ class Setup:
             count = self.pg.count(f"select count(*) from bouncemx.{table}")
             expect(count == len(seen), f"{count} rows in {table}, expected {len(seen)}")
         # Every address is new and bounces hard: counted twice would show here.
-        counted = self.pg.sql("select address_key, events from bouncemx.suppression where events <> 1")
-        expect(not counted, f"suppressions by more than one event: {counted[:5]}")
+        counted = self.pg.sql("select address_key, events from bouncemx.suppression where events <> 1 "
+                              "union all select address_key, strikes from bouncemx.struck "
+                              "where strikes <> 1")
+        expect(not counted, f"suppressions or strikes by more than one event: {counted[:5]}")
         aside = self.pg.count("select count(*) from bouncemx.set_aside")
         expect(aside == set_aside, f"{aside} messages set aside, expected {set_aside}")
         self.note(acknowledged=len(acked), rows=len(seen),

@@ -119,7 +119,13 @@ def test(setup):
     shown = setup.command("show", row["event_id"])
     expect("user unknown" in shown.out and "Reporting-MTA" in shown.out, shown.out[:2000])
     raw = setup.command("show", row["event_id"], "--raw").out
-    expect(raw.endswith(DSN.replace("\n", "\r\n")) or DSN.replace("\n", "\r\n") in raw, raw)
+    expect(DSN.replace("\n", "\r\n") in raw, raw)
+    attempts = {row["attempt"]: row["count"] for row in setup.json_lines("report", "forged")}
+    expect(attempts.get("forged") == 1, f"report forged: {attempts}")
+    csv = setup.command("report", "unmatched", "--csv", "--since", "2026-01-01").out
+    expect(csv.startswith('"day","reporter"'), csv)
+    setup.command("report", "forged", "--since", "yesterday", code=2)
+    setup.command("report", "forged", "--json", "--csv", code=2)
 
     status = json.loads(setup.command("status", "--json").out)
     expect(status["events"] == 5 and status["messages"] == 5 and status["set_aside"] == 0,
