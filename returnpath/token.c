@@ -157,8 +157,7 @@ static bool payload_read(struct str text, struct payload *ret)
             return false;
     }
     *ret = p;
-    return is_user(p.user) && domain_is_valid(p.domain) &&
-           p.user.n + 1 + p.domain.n <= ADDRESS_MAX;
+    return is_user(p.user) && domain_is_valid(p.domain) && p.user.n + 1 + p.domain.n <= ADDRESS_MAX;
 }
 
 /* ---- reading ---- */
