@@ -137,9 +137,8 @@ def test(setup):
     setup.stop("receive")
     setup.stop("process")
     setup.check_exactly_once(ledger)
-    # Unsigned, in a domain that trusts that: each hard bounce is one strike of its address.
-    strikes = setup.pg.count("select count(*) from bouncemx.strike")
-    expect(strikes >= len(ledger.acked), f"{strikes} strikes for {len(ledger.acked)} "
+    suppressed = setup.pg.count("select count(*) from bouncemx.suppression")
+    expect(suppressed >= len(ledger.acked), f"{suppressed} suppressions for {len(ledger.acked)} "
            "hard bounces of as many addresses")
 
 
