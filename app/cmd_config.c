@@ -60,9 +60,12 @@ static int check_config(const struct command_line *l)
     if (config_load(path, tell, &warnings, &c) < 0)
         return EXIT_NO;
     int certificates = check_certificates(l, c);
+    int keys = config_returnpath_check(c, tell, &warnings);
     int rc = check_rules(l, c);
     if (rc == 0)
         rc = certificates;
+    if (rc == 0)
+        rc = keys;
     if (rc == 0)
         printf("%s: good: %zu domains, %zu listeners%s\n", path, c->domains_n, c->listen_n,
                warnings ? ", with warnings" : "");

@@ -173,9 +173,10 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     struct spool_record record;
     struct db_message m;
     struct err e = {0};
-    int rc = paths && returnpath_reader_new(a->config->returnpath, &reading.returnpath) == 0
-                 ? 0
-                 : err_set(&e, -ENOMEM, "out of memory");
+    int rc = paths ? config_returnpath(a->config, &a->config->returnpath, &e)
+                   : err_set(&e, -ENOMEM, "out of memory");
+    if (rc == 0 && returnpath_reader_new(a->config->returnpath, &reading.returnpath) < 0)
+        rc = err_set(&e, -ENOMEM, "out of memory");
     for (size_t i = 0; paths && i < a->config->processor.rules_n; i++)
         paths[i] = a->config->processor.rules[i].path;
     if (rc == 0)

@@ -10,7 +10,8 @@
 
 static const struct command *const groups[] = {
     commands_service,  commands_config, commands_dns,       commands_classify, commands_rules,
-    commands_database, commands_report, commands_set_aside, commands_status};
+    commands_database, commands_report, commands_set_aside, commands_status,   commands_token,
+    commands_token_keys};
 enum { GROUPS_N = sizeof(groups) / sizeof(groups[0]) };
 
 /* The i-th command of all groups; NULL behind the last. */
@@ -320,6 +321,12 @@ struct config *command_config(const struct command_line *l, const char *role)
     }
     if (config_load(path, say, role ? &warn : NULL, &c) < 0) {
         command_fail(l, 0, "the configuration is not usable; nothing was done");
+        return NULL;
+    }
+    struct err e;
+    if (role && config_returnpath(c, &c->returnpath, &e) < 0) {
+        command_fail(l, 0, "%s", e.text);
+        config_free(c);
         return NULL;
     }
     if (role) {

@@ -8,7 +8,7 @@
 #include "app/config.h"
 
 enum { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
-enum { COMMAND_OPTIONS_MAX = 8 };
+enum { COMMAND_OPTIONS_MAX = 10 };
 
 struct command_option {
     const char *name;  /* "--config" */
@@ -45,6 +45,8 @@ extern const struct command commands_database[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_report[];
 extern const struct command commands_status[];
+extern const struct command commands_token[];
+extern const struct command commands_token_keys[];
 
 #define COMMAND_CONFIG                                                               \
     {                                                                                \
@@ -74,8 +76,9 @@ int command_time(const struct command_line *l, const char *name, int64_t fallbac
 int command_fail(const struct command_line *l, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Loads the configuration that the command line names and sets up the log for role (NULL: the
- * log's defaults stay). NULL after its mistakes were told: return EXIT_NO. */
+/* Loads the configuration that the command line names; for a role also sets up the log and reads
+ * the keys, into config->returnpath (role NULL: neither). NULL after its mistakes were told: return
+ * EXIT_NO. */
 struct config *command_config(const struct command_line *l, const char *role);
 
 #endif

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
-enum { ARENA_MAX = 64 << 20, TABLE_MAX = 128, PATH_TEXT = 128 };
+enum { ARENA_MAX = 64 << 20, TABLE_MAX = 128, PATH_TEXT = 128, SEVERAL_MAX = 100 };
 
 struct reader {
     struct config_report report;
@@ -148,12 +148,42 @@ static void read_value(struct reader *r, const struct config_key *k, const yaml_
         look_at_file(r, n, k, base);
 }
 
+/* A key of several values: a list of them. */
+static void read_several(struct reader *r, const struct config_key *k, const yaml_node_t *n,
+                         void *base)
+{
+    struct config_key one = *k;
+    struct config_words *words = (void *)((char *)base + k->offset);
+    one.several = false;
+    one.offset = 0;
+    size_t items = n->type == YAML_SEQUENCE_NODE
+                       ? (size_t)(n->data.sequence.items.top - n->data.sequence.items.start)
+                       : SIZE_MAX;
+    if (items > SEVERAL_MAX) {
+        char expected[64];
+        snprintf(expected, sizeof(expected), "expected a list of 0 to %d items", SEVERAL_MAX);
+        say(r, n, k->path, expected);
+        return;
+    }
+    const char **list = ARENA_ARRAY(&r->config->arena, items + 1, const char *);
+    if (!list) {
+        say(r, n, k->path, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < items; i++)
+        read_value(r, &one, yaml_document_get_node(r->document, n->data.sequence.items.start[i]),
+                   &list[i]);
+    *words = (struct config_words){list, items};
+}
+
 /* The default, which the table's test knows to be right but for files and names of this host. */
 static void read_default(struct reader *r, const struct config_key *k, void *base)
 {
     char host[256] = "";
     struct err e;
     struct str text = str_c(k->def);
+    if (k->several)
+        return; /* none */
     if (strcmp(k->def, CONFIG_DEF_HOSTNAME) == 0) {
         gethostname(host, sizeof(host) - 1);
         text = str_c(host);
@@ -258,7 +288,7 @@ static void read_pair(struct reader *r, const yaml_node_t *key, const yaml_node_
         unknown_key(r, key, prefix);
     } else if (k) {
         if (once(r, key, path, &given[k - config_keys]))
-            read_value(r, k, value, base);
+            (k->several ? read_several : read_value)(r, k, value, base);
     } else if (l) {
         if (once(r, key, path, &r->listed[l - config_lists]))
             read_list(r, l, value);

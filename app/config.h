@@ -24,9 +24,15 @@ struct config_listen {
 
 enum config_tls { CONFIG_TLS_NONE, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
 
+struct config_words {
+    const char **list;
+    size_t n;
+};
+
 struct config_domain {
-    const char *name; /* lower-case A-label */
-    uint64_t accept;  /* enum returnpath_accept */
+    const char *name;         /* lower-case A-label */
+    uint64_t accept;          /* enum returnpath_accept */
+    struct config_words open; /* local parts */
     const char *tenant;
     const char *stream;
     bool trust_unverified;
@@ -41,6 +47,20 @@ struct config_certificate {
 
 struct config_rule {
     const char *path;
+    unsigned line, column;
+};
+
+struct config_key_file {
+    const char *id; /* one character */
+    const char *file;
+    uint64_t until; /* last day, since 1970-01-01; 0: none */
+    unsigned line, column;
+};
+
+struct config_pattern {
+    const char *name;
+    const char *match;
+    const char *domain; /* NULL: every domain */
     unsigned line, column;
 };
 
@@ -63,7 +83,14 @@ struct config {
     struct config_certificate *certificates;
     size_t certificates_n;
     bool tls_require;
+    struct config_pattern *patterns;
+    size_t patterns_n;
 
+    struct {
+        struct config_key_file *keys;
+        size_t keys_n;
+        uint64_t bounce_days, complaint_days;
+    } tokens;
     struct {
         const char *directory;
         uint64_t max_bytes, segment_bytes, keep_bytes;
@@ -100,8 +127,9 @@ struct config {
         uint64_t addresses; /* 1 = in full */
     } log;
 
-    struct returnpath_set *returnpath; /* of domains; NULL while there are mistakes in them */
-    struct str *token_headers;         /* of attribution.token_headers, as many */
+    struct str *token_headers; /* of attribution.token_headers, as many */
+    struct returnpath_set
+        *returnpath; /* what config_returnpath made; NULL before a role needs it */
 };
 
 /* Called for each mistake and each warning, with one printable line:
@@ -112,6 +140,13 @@ typedef void (*config_say_fn)(void *ctx, bool mistake, const char *line);
  * there was one. Warnings alone do not fail. */
 int config_load(const char *path, config_say_fn say, void *ctx, struct config **ret);
 void config_free(struct config *c);
+
+/* What return paths are read and minted with: domains, patterns, and the keys, whose files are read
+ * now (so once more after a SIGHUP). -EINVAL, -ENOMEM; *e names the key in the file, and what to
+ * do. The caller unrefs *ret; it does not refer to c. */
+int config_returnpath(const struct config *c, struct returnpath_set **ret, struct err *e);
+/* The same for check-config: tells every mistake. */
+int config_returnpath_check(const struct config *c, config_say_fn say, void *ctx);
 
 /* The file to read: option (may be NULL), else BOUNCEMX_CONFIG, else /etc/bouncemx/bouncemx.yaml.
  * *ret_from says which of them it was, for the message when it can't be read. */

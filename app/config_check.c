@@ -109,48 +109,69 @@ static int domain_cmp(const void *a, const void *b)
     return d ? d : x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* What the receiver and the processor look addresses up in. */
-static int returnpath_make(struct config *c, const struct returnpath_domain *list, size_t n,
-                           struct config_report *r)
+static int check_domains(const struct config *c, struct config_report *r)
 {
-    const struct returnpath_set_config config = {.domains = list, .domains_n = n};
-    struct err e = {0};
-    int rc = returnpath_set_new(&config, &c->returnpath, &e);
-    if (rc == -EINVAL) {
-        config_report_at(r, 0, 0, "domains", (struct str){0}, e.text);
-        rc = 0;
-    }
-    return rc;
-}
-
-static int check_domains(struct config *c, struct config_report *r)
-{
-    const struct config_domain **sorted =
-        ARENA_ARRAY(&c->arena, c->domains_n + 1, const struct config_domain *);
-    struct returnpath_domain *list =
-        ARENA_ARRAY(&c->arena, c->domains_n + 1, struct returnpath_domain);
-    if (!sorted || !list)
+    const struct config_domain **sorted = calloc(c->domains_n + 1, sizeof(const void *));
+    if (!sorted)
         return -ENOMEM;
-    size_t n = 0, distinct = 0;
+    size_t n = 0;
     for (size_t i = 0; i < c->domains_n; i++)
         if (c->domains[i].name)
             sorted[n++] = &c->domains[i];
     qsort(sorted, n, sizeof(const void *), domain_cmp);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 1; i < n; i++) {
         const struct config_domain *d = sorted[i];
-        if (i && strcmp(sorted[i - 1]->name, d->name) == 0) {
-            char text[80];
-            snprintf(text, sizeof(text), "the same domain stands at line %u", sorted[i - 1]->line);
-            config_report_at(r, d->line, d->column, "domains[].name", str_c(d->name), text);
+        if (strcmp(sorted[i - 1]->name, d->name) != 0)
             continue;
-        }
-        list[distinct++] = (struct returnpath_domain){.name = str_c(d->name),
-                                                      .accept = (enum returnpath_accept)d->accept,
-                                                      .tenant = str_c(d->tenant),
-                                                      .stream = str_c(d->stream),
-                                                      .trust_unverified = d->trust_unverified};
+        char text[80];
+        snprintf(text, sizeof(text), "the same domain stands at line %u", sorted[i - 1]->line);
+        config_report_at(r, d->line, d->column, "domains[].name", str_c(d->name), text);
     }
-    return returnpath_make(c, list, distinct, r);
+    free(sorted);
+    return 0;
+}
+
+/* What signed return paths need, and what takes their use away. */
+static void check_tokens(const struct config *c, struct config_report *r)
+{
+    unsigned stands[256] = {0};
+    for (size_t i = 0; i < c->tokens.keys_n; i++) {
+        const struct config_key_file *k = &c->tokens.keys[i];
+        unsigned *line = k->id ? &stands[(unsigned char)*k->id] : NULL;
+        char text[80];
+        if (!line)
+            continue; /* its own mistake was told */
+        snprintf(text, sizeof(text), "the same id stands at line %u", *line);
+        if (*line)
+            config_report_at(r, k->line, k->column, "tokens.keys[].id", str_c(k->id), text);
+        else
+            *line = k->line;
+    }
+    for (size_t i = 0; i < c->domains_n; i++) {
+        const struct config_domain *d = &c->domains[i];
+        if (d->accept != RETURNPATH_ACCEPT_SIGNED)
+            continue;
+        if (c->tokens.keys_n == 0)
+            config_report_at(r, d->line, d->column, "domains[].accept", STR("signed"),
+                             "tokens.keys is empty; without a key nothing is signed");
+        if (d->trust_unverified)
+            config_report_warning(r, d->line, d->column, "domains[].trust_unverified",
+                                  "true, though accept is signed: mail to the addresses of open "
+                                  "may suppress without proof");
+    }
+}
+
+static void check_patterns(const struct config *c, struct config_report *r)
+{
+    for (size_t i = 0; i < c->patterns_n; i++) {
+        const struct config_pattern *p = &c->patterns[i];
+        bool ours = !p->domain;
+        for (size_t k = 0; k < c->domains_n && !ours; k++)
+            ours = c->domains[k].name && strcmp(c->domains[k].name, p->domain) == 0;
+        if (!ours)
+            config_report_at(r, p->line, p->column, "patterns[].domain", str_c(p->domain),
+                             "expected one of domains, or any");
+    }
 }
 
 /* The names of header fields as the parser is told them. */
@@ -205,6 +226,8 @@ int config_check(struct config *c, bool keep_given, struct config_report *r)
         rc = check_domains(c, r);
     if (rc == 0)
         rc = check_headers(c);
+    check_tokens(c, r);
+    check_patterns(c, r);
     check_tls(c, r);
     check_sizes(c, r);
     return rc;

@@ -20,9 +20,8 @@ void config_report_at(struct config_report *r, unsigned line, unsigned column, c
 void config_report_warning(struct config_report *r, unsigned line, unsigned column, const char *key,
                            const char *text);
 
-/* Domains twice, listeners twice, sizes that do not fit into each other. Sets c->returnpath;
- * without keep_given (spool.keep_bytes stands in the file) its default is lowered to what segments
- * hold. */
+/* Domains, keys or listeners twice, sizes that do not fit into each other. Without keep_given
+ * (spool.keep_bytes stands in the file) its default is lowered to what segments hold. */
 int config_check(struct config *c, bool keep_given, struct config_report *r);
 
 #endif

@@ -9,6 +9,8 @@
 #define AT_DOMAIN(member) offsetof(struct config_domain, member)
 #define AT_CERT(member)   offsetof(struct config_certificate, member)
 #define AT_RULE(member)   offsetof(struct config_rule, member)
+#define AT_KEY(member)    offsetof(struct config_key_file, member)
+#define AT_PATT(member)   offsetof(struct config_pattern, member)
 #define AT_HEADER(member) offsetof(struct config_header, member)
 
 #define KiB UINT64_C(1024)
@@ -23,6 +25,7 @@
 
 const struct config_section config_sections[] = {
     {"tls", "Encryption of SMTP; docs/tls.md."},
+    {"tokens", "Signed return paths; docs/return-path.md."},
     {"spool", "The journal: what was answered 250 and is not in PostgreSQL yet."},
     {"database", "PostgreSQL, written to by the processor and by commands."},
     {"processor", "Reading, classifying and writing what the journal holds."},
@@ -40,6 +43,18 @@ const struct config_list config_lists[] = {
     {"domains", AT(domains), AT(domains_n), sizeof(struct config_domain),
      offsetof(struct config_domain, line), 1, 10000, NULL, "bounces.example.com",
      "The return-path and feedback-loop domains that this host is MX for. At least one."},
+    {"patterns", AT(patterns), AT(patterns_n), sizeof(struct config_pattern),
+     offsetof(struct config_pattern, line), 0, 100, "[]", NULL,
+     "Return paths of your own making that name whom the mail went to, and are not VERP:\n"
+     "{name: WORD, match: REGEX, domain: DOMAIN}. Tried on the local part, in this order, before\n"
+     "VERP. What each may capture: docs/return-path.md. They are not signed: nothing proves them."},
+    {"tokens.keys", AT(tokens.keys), AT(tokens.keys_n), sizeof(struct config_key_file),
+     offsetof(struct config_key_file, line), 0, 32, "[]", NULL,
+     "Keys {id: a, file: FILE, until: DATE}. The first whose until has not passed signs, all of\n"
+     "them are accepted. id: one character, a to z or 2 to 7, never used again for another key.\n"
+     "file: 32 to 128 octets as hex or base64 on one line, of mode 0600, or 0640; `bouncemx token\n"
+     "key FILE` makes one. until (or never): the last day on which its tokens are accepted.\n"
+     "SIGHUP reads the files anew."},
     {"tls.certificates", AT(certificates), AT(certificates_n), sizeof(struct config_certificate),
      offsetof(struct config_certificate, line), 0, 1000, "[]", NULL,
      "Pairs {certificate: FILE, key: FILE}. A client that names a host gets the first one for\n"
@@ -67,17 +82,19 @@ const struct config_key config_keys[] = {
              "need tls.certificates."},
 
     {"domains[].name", CONFIG_DOMAIN, AT_DOMAIN(name), NULL, .text = "The domain."},
-    {"domains[].accept", CONFIG_WORD, AT_DOMAIN(accept), "any", .words = "verp|any",
-     .refused = "signed", .refused_why = "signed return paths are not read yet: use verp or any",
+    {"domains[].accept", CONFIG_WORD, AT_DOMAIN(accept), "any", .words = "verp|any|signed",
      .text = "any: every local part; verp: role addresses, and those that name a recipient\n"
-             "(prefix+user=domain@...)."},
+             "(prefix+user=domain@...); signed: role addresses, and valid tokens of tokens.keys."},
+    {"domains[].open", CONFIG_LOCAL, AT_DOMAIN(open), "[]", .several = true,
+     .text = "Local parts that are taken without a signature as well, such as fbl: the mail of\n"
+             "feedback loops comes to a fixed address, and is attributed by what it returns."},
     {"domains[].tenant", CONFIG_NAME, AT_DOMAIN(tenant), "main", 1, 64,
      .text = "Whose mail this is: suppressions of one tenant do not touch another's."},
     {"domains[].stream", CONFIG_NAME, AT_DOMAIN(stream), "default", 1, 64,
      .text = "Kind of mail within the tenant: complaints and unsubscribes count for it alone."},
     {"domains[].trust_unverified", CONFIG_BOOL, AT_DOMAIN(trust_unverified), "false",
-     .text = "true: reports that nothing proves genuine may suppress addresses. Anybody can\n"
-             "forge a report, so only for lists whose return paths cannot be signed yet."},
+     .text = "true: unsigned reports may suppress addresses as well: two of them, a day apart.\n"
+             "Anybody can forge such, so only for lists whose return paths can't be signed yet."},
 
     {"tls.certificates[].certificate", CONFIG_FILE, AT_CERT(certificate), NULL,
      .text = "PEM: the certificate, then those that it was signed with."},
@@ -86,6 +103,24 @@ const struct config_key config_keys[] = {
          "PEM: its private key, without a passphrase. Of mode 0600, or 0640 when root owns it."},
     {"tls.require", CONFIG_BOOL, AT(tls_require), "false",
      .text = "true: no mail without encryption. Senders that have none can bring no bounces then."},
+
+    {"tokens.keys[].id", CONFIG_KEY_ID, AT_KEY(id), NULL,
+     .text = "One character, a to z or 2 to 7; never used again for another key."},
+    {"tokens.keys[].file", CONFIG_FILE, AT_KEY(file), NULL,
+     .text = "32 to 128 octets as hex or base64 on one line; of mode 0600, or 0640."},
+    {"tokens.keys[].until", CONFIG_DATE, AT_KEY(until), "never", .nothing = "never",
+     .text = "The last day (UTC) on which its tokens are accepted."},
+    {"tokens.bounce_days", CONFIG_COUNT, AT(tokens.bounce_days), "30", 1, 3650,
+     .text = "How many days the return path of a bounce is valid,"},
+    {"tokens.complaint_days", CONFIG_COUNT, AT(tokens.complaint_days), "400", 1, 3650,
+     .text = "and that of a complaint or an unsubscribe."},
+
+    {"patterns[].name", CONFIG_NAME, AT_PATT(name), NULL, 1, 64,
+     .text = "What it is called in messages."},
+    {"patterns[].match", CONFIG_TEXT, AT_PATT(match), NULL, 1, 1000,
+     .text = "A regular expression with named groups."},
+    {"patterns[].domain", CONFIG_DOMAIN, AT_PATT(domain), "any", .nothing = "any",
+     .text = "The one of domains that it is for."},
 
     {"spool.directory", CONFIG_FOLDER, AT(spool.directory), "/var/spool/bouncemx",
      .text = "Where it lies; on a disk that honours fdatasync. Made when missing."},

@@ -17,21 +17,25 @@ enum config_type {
     CONFIG_TIME,
     CONFIG_COUNT,
     CONFIG_BOOL,
-    CONFIG_WORD, /* one of words */
+    CONFIG_WORD,   /* one of words */
+    CONFIG_DATE,   /* 2027-01-31; days since 1970-01-01 */
+    CONFIG_KEY_ID, /* one character, a-z or 2-7: stands in signed return paths */
+    CONFIG_LOCAL,  /* a local part of atoms (RFC 5321 section 4.1.2, Dot-string) */
 };
 
 struct config_key {
     const char *path; /* "limits.recipients", "listen[].port", "processor.rules[]" */
     enum config_type type;
-    size_t offset;     /* in struct config, or in the item of the list */
-    const char *def;   /* as written in YAML; NULL: must be given; CONFIG_DEF_HOSTNAME */
-    uint64_t min, max; /* of numbers; in microseconds for times */
-    bool zero;         /* 0 is allowed besides min..max and means no limit */
-    bool later;        /* read and checked, has no effect in this version */
-    bool secret;       /* its value is not repeated in messages */
-    const char *words; /* "verp|any": the value is the index */
-    const char *refused, *refused_why; /* a word of a later version, and what to do instead */
-    const char *text;                  /* what it is, for the commented file */
+    size_t offset;       /* in struct config, or in the item of the list */
+    const char *def;     /* as written in YAML; NULL: must be given; CONFIG_DEF_HOSTNAME */
+    uint64_t min, max;   /* of numbers; in microseconds for times */
+    bool zero;           /* 0 is allowed besides min..max and means no limit */
+    bool later;          /* read and checked, has no effect in this version */
+    bool secret;         /* its value is not repeated in messages */
+    const char *words;   /* "verp|any": the value is the index */
+    const char *nothing; /* a word instead of a value: the field is NULL or 0 then */
+    bool several;        /* a list of such texts, into a struct config_words; def is "[]" */
+    const char *text;    /* what it is, for the commented file */
 };
 
 /* The default of node and hostname: what the system calls itself. */
@@ -60,8 +64,8 @@ struct config_section {
 };
 extern const struct config_section config_sections[];
 
-/* Reads text as key's type into base + key->offset. Relative paths start at folder. On failure
- * *e.text is what was expected (without place and value). */
+/* Reads text as key's type into base + key->offset (with several: one of its items). Relative paths
+ * start at folder. On failure *e.text is what was expected (without place and value). */
 int config_value(const struct config_key *key, struct str text, const char *folder, struct arena *a,
                  void *base, struct err *e);
 

@@ -1,6 +1,7 @@
 /* Values of configuration keys: text -> typed, with what was expected in words. */
 #include "app/config_keys.h"
 
+#include "base/clock.h"
 #include "base/domain.h"
 #include "base/require.h"
 
@@ -107,8 +108,6 @@ static int word(const struct config_key *k, struct str text, void *field, struct
             return 0;
         }
     }
-    if (k->refused && str_eq(text, str_c(k->refused)))
-        return err_set(e, -EINVAL, "%s", k->refused_why);
     char list[128];
     size_t n = 0;
     rest = str_c(k->words);
@@ -224,11 +223,46 @@ static int ip(struct str text, struct arena *a, const char **field, struct err *
     return keep(a, str_c(c), field, e);
 }
 
+static int date(struct str text, void *field, struct err *e)
+{
+    uint32_t day;
+    if (!clock_day_read(text, &day))
+        return err_set(e, -EINVAL, "expected a date such as 2027-01-31");
+    uint64_t n = day;
+    memcpy(field, &n, sizeof(n));
+    return 0;
+}
+
+static int key_id(struct str text, struct arena *a, const char **field, struct err *e)
+{
+    bool good = text.n == 1 &&
+                ((text.p[0] >= 'a' && text.p[0] <= 'z') || (text.p[0] >= '2' && text.p[0] <= '7'));
+    if (!good)
+        return err_set(e, -EINVAL, "expected one character: a to z, or 2 to 7");
+    return keep(a, text, field, e);
+}
+
+static int local_part(struct str text, struct arena *a, const char **field, struct err *e)
+{
+    bool good = text.n > 0 && text.n <= 64;
+    for (size_t i = 0; good && i < text.n; i++) {
+        char c = text.p[i];
+        bool dot = c == '.' && i > 0 && i + 1 < text.n && text.p[i - 1] != '.';
+        good = dot || ascii_is_alpha(c) || ascii_is_digit(c) ||
+               (c && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+    }
+    if (!good)
+        return err_set(e, -EINVAL, "expected what stands before the @, such as fbl");
+    return keep(a, text, field, e);
+}
+
 int config_value(const struct config_key *key, struct str text, const char *folder, struct arena *a,
                  void *base, struct err *e)
 {
     void *field = (char *)base + key->offset;
     const char **string = field;
+    if (key->nothing && str_eq(text, str_c(key->nothing)))
+        return 0;
     switch (key->type) {
     case CONFIG_SIZE:
     case CONFIG_TIME:
@@ -258,6 +292,12 @@ int config_value(const struct config_key *key, struct str text, const char *fold
                            "expected a name of letters, digits, '.', '_' and '-', at most %llu",
                            (unsigned long long)key->max);
         return keep(a, text, string, e);
+    case CONFIG_DATE:
+        return date(text, field, e);
+    case CONFIG_KEY_ID:
+        return key_id(text, a, string, e);
+    case CONFIG_LOCAL:
+        return local_part(text, a, string, e);
     case CONFIG_TEXT:
         if (text.n < key->min || text.n > key->max || !is_clean_text(text))
             return err_set(e, -EINVAL, "expected a text of one line, %llu to %llu octets",

@@ -72,3 +72,26 @@ int64_t clock_days(int year, int month, int day)
     int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     return era * 146097 + day_of_era - 719468;
 }
+
+bool clock_day_read(struct str text, uint32_t *ret)
+{
+    uint32_t year, month, day;
+    if (text.n != 10 || text.p[4] != '-' || text.p[7] != '-' ||
+        !str_to_u32(str_sub(text, 0, 4), &year) || !str_to_u32(str_sub(text, 5, 7), &month) ||
+        !str_to_u32(str_sub(text, 8, 10), &day) || month < 1 || month > 12 || day < 1)
+        return false;
+    int64_t first = clock_days((int)year, (int)month, 1);
+    int64_t next = clock_days((int)year + (month == 12), (int)month % 12 + 1, 1);
+    if (first < 0 || day > next - first)
+        return false;
+    *ret = (uint32_t)(first + day - 1);
+    return true;
+}
+
+const char *clock_format_day(uint32_t day, char text[CLOCK_TEXT])
+{
+    bool known = day < clock_days(10000, 1, 1);
+    clock_format_rfc3339(known ? day * CLOCK_DAY : CLOCK_UNKNOWN, text);
+    text[known ? 10 : 0] = '\0';
+    return text;
+}

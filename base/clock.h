@@ -23,4 +23,9 @@ const char *clock_format_rfc5322(int64_t time, char text[CLOCK_TEXT]);
 /* Days since 1970-01-01 of a proleptic Gregorian date; month 1-12, day 1-31. */
 int64_t clock_days(int year, int month, int day);
 
+/* "2026-01-31" as days since 1970-01-01; false (untouched) when it is no date from then to 9999. */
+bool clock_day_read(struct str text, uint32_t *ret);
+/* The other way; the empty string behind 9999-12-31. */
+const char *clock_format_day(uint32_t day, char text[CLOCK_TEXT]);
+
 #endif

@@ -209,6 +209,41 @@ int pg_script(struct pg *pg, const char *sql, int limit_ms, struct err *e)
     return take_results(pg, deadline_of(limit_ms), NULL, e);
 }
 
+/* Until the server waits for the lines. */
+static int copy_begin(struct pg *pg, int64_t deadline, struct err *e)
+{
+    PGresult *res = NULL;
+    int rc = send_all(pg, deadline, e);
+    if (rc == 0)
+        rc = next_result(pg, deadline, &res, e);
+    if (rc == 0 && (!res || PQresultStatus(res) != PGRES_COPY_IN)) {
+        rc = fail_result(pg, res, e);
+        take_results(pg, deadline, NULL, NULL);
+    }
+    PQclear(res);
+    return rc;
+}
+
+int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struct err *e)
+{
+    int64_t deadline = deadline_of(limit_ms);
+    int rc = usable(pg, e);
+    if (rc == 0 && !PQsendQuery(pg->conn, sql))
+        rc = fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
+    if (rc == 0)
+        rc = copy_begin(pg, deadline, e);
+    REQUIRE(text.n <= INT32_MAX);
+    int put = 0;
+    /* 0: libpq's buffer has no room before something was sent. */
+    while (rc == 0 && (put = PQputCopyData(pg->conn, text.p, (int)text.n)) == 0)
+        rc = send_all(pg, deadline, e);
+    while (rc == 0 && put > 0 && (put = PQputCopyEnd(pg->conn, NULL)) == 0)
+        rc = send_all(pg, deadline, e);
+    if (rc == 0 && put < 0)
+        rc = fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
+    return rc < 0 ? rc : take_results(pg, deadline, NULL, e);
+}
+
 void pg_forget(struct pg *pg, enum pg_statement which)
 {
     REQUIRE((size_t)which < PG_STATEMENTS_MAX);

@@ -62,6 +62,10 @@ int pg_call(struct pg *pg, enum pg_statement which, const char *sql,
  * otherwise; the rows are dropped. */
 int pg_script(struct pg *pg, const char *sql, int limit_ms, struct err *e);
 
+/* Runs sql, a COPY ... FROM STDIN, with text as all of its lines. Unlike parameters, they never
+ * come into a server's log of statements. */
+int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struct err *e);
+
 /* The statement in this place is prepared anew by its next call, from another text. */
 void pg_forget(struct pg *pg, enum pg_statement which);
 

@@ -2,7 +2,10 @@
  * each, beside COPY of the same columns into bare tables with the same keys, in the same run; and
  * the CPU time of both sides. Each batch is a transaction in both.
  *
- *   tests/support/postgres.sh run --fsync .../bench_db_write [MESSAGES [BATCH]]
+ *   tests/support/postgres.sh run --fsync .../bench_db_write [MESSAGES [BATCH [unsigned]]]
+ *
+ * Every message comes by a signed token of its own; with `unsigned`, by none, to a domain that
+ * trusts that.
  *
  * The database must be empty: it gets the schema, and tables copy_*. */
 #include "base/clock.h"
@@ -84,8 +87,10 @@ struct sample {
     struct verdict verdict;
     struct db_event event;
     struct str rcpt_to;
-    char address[64], key[64], message_id[64], rcpt[64], body[BODY];
+    char address[64], key[64], token[96], message_id[64], rcpt[64], body[BODY];
 };
+
+static bool is_unsigned;
 
 static void fill(struct sample *s, struct db_message *m, size_t i)
 {
@@ -99,6 +104,8 @@ static void fill(struct sample *s, struct db_message *m, size_t i)
              (unsigned long long)next_random());
     snprintf(s->rcpt, sizeof(s->rcpt), "b%zu@bounces.example.test", i);
     s->rcpt_to = str_c(s->rcpt);
+    snprintf(s->token, sizeof(s->token), "b1bauzu%.*s=example.net@bounces.example.test",
+             (int)strcspn(s->key, "@"), s->key);
     s->recipient = (struct report_recipient){
         .final_recipient = str_c(s->address),
         .action = REPORT_ACTION_FAILED,
@@ -129,7 +136,15 @@ static void fill(struct sample *s, struct db_message *m, size_t i)
     s->event = (struct db_event){
         .recipient = &s->recipient,
         .verdict = &s->verdict,
-        .attribution = {str_c(s->address), str_c(s->key), ATTRIBUTION_FINAL, false, false},
+        .attribution = {.address = str_c(s->address),
+                        .key = str_c(s->key),
+                        .source = is_unsigned ? ATTRIBUTION_FINAL : ATTRIBUTION_TOKEN,
+                        .verification =
+                            is_unsigned ? ATTRIBUTION_UNSIGNED : ATTRIBUTION_TOKEN_VALID,
+                        .verified = !is_unsigned,
+                        .counts = true,
+                        .token = is_unsigned ? (struct str){NULL, 0} : str_c(s->token),
+                        .day = (uint32_t)(clock_now() / CLOCK_DAY)},
         .kind = REPORT_BOUNCE,
         .tenant = STR("main"),
         .stream = STR("default"),
@@ -228,7 +243,7 @@ struct rows {
 /* All rows of a table in COPY's binary format, one piece a row, as libpq gives them. */
 static struct rows copy_out(PGconn *c, const char *columns, const char *table, size_t n)
 {
-    char text[1000];
+    char text[2000];
     struct rows out = {calloc(n + 2, sizeof(char *)), calloc(n + 2, sizeof(int)), 0};
     must(out.row && out.length, "memory", "not enough");
     snprintf(text, sizeof(text),
@@ -259,7 +274,7 @@ static void copy_in(PGconn *c, const char *columns, const char *table, const str
                     size_t from, size_t n)
 {
     static const char head[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
-    char text[1000];
+    char text[2000];
     snprintf(text, sizeof(text), "COPY copy_%s (%s) FROM STDIN BINARY", table, columns);
     PGresult *r = PQexec(c, text);
     must(PQresultStatus(r) == PGRES_COPY_IN, text, PQerrorMessage(c));
@@ -292,7 +307,7 @@ static void columns_of(PGconn *c, const char *table, char *text, size_t room)
 static void bench_copy(PGconn *c, size_t n, size_t batch)
 {
     static const char *const tables[] = {"message", "event", "evidence"};
-    char columns[3][700];
+    char columns[3][1400];
     struct rows rows[3];
     for (size_t i = 0; i < 3; i++) {
         char text[300];
@@ -329,6 +344,7 @@ int main(int argc, char **argv)
     must(conninfo != NULL, "BOUNCEMX_TEST_CONNINFO", "run by tests/support/postgres.sh run");
     size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 60000;
     size_t batch = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000;
+    is_unsigned = argc > 3 && strcmp(argv[3], "unsigned") == 0;
     must(batch > 0 && n >= batch, "arguments", "[MESSAGES [BATCH]]");
     n -= n % batch;
     PGconn *c = PQconnectdb(conninfo);

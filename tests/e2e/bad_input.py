@@ -266,7 +266,7 @@ def arguments_of_commands(case):
     case.check("explain: nothing", ["explain"], 1, stdin=b"", quiet_out=False) \
         if setup.run("explain", stdin=b"", code=None).returncode else None
     # A full standard output is no success.
-    for argv in (["explain", "550 5.1.1 user unknown"], ["suppression", "list", *config],
+    for argv in (["explain", "550 5.1.1 user unknown"], ["events", *config],
                  ["check-config", *config], ["--version"]):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([setup.program, *argv], stdout=full, stderr=subprocess.PIPE,

@@ -146,7 +146,8 @@ class Setup:
             "hostname": "mx1.bounces.example.test",
             "listen": [{"address": "127.0.0.1", "port": self.port}],
             "domains": [{"name": smtp.DOMAIN, "accept": "any", "tenant": "main",
-                         "stream": "default", "trust_unverified": True}],
+                         "stream": "default"}],
+            "tokens": {"keys": [{"id": "a", "file": "token-a.key"}]},
             "spool": {"directory": self.spool, "max_bytes": "1GiB", "segment_bytes": "4MiB",
                       "keep_bytes": "64KiB", "keep_processed": "1h"},
             "database": {"conninfo": self.pg.conninfo if self.pg else
@@ -157,6 +158,7 @@ class Setup:
             "log": {"addresses": "full"},
         }
         config = merge(base, self.overrides)
+        self.box.write("token-a.key", smtp.KEY.hex() + "\n", 0o600)
         self.box.write("bouncemx.yaml", yaml(config))
         return self.config_path
 
@@ -288,8 +290,10 @@ class Setup:
             count = self.pg.count(f"select count(*) from bouncemx.{table}")
             expect(count == len(seen), f"{count} rows in {table}, expected {len(seen)}")
         # Every address is new and bounces hard: counted twice would show here.
-        counted = self.pg.sql("select address_key, events from bouncemx.suppression where events <> 1")
-        expect(not counted, f"suppressions by more than one event: {counted[:5]}")
+        counted = self.pg.sql("select address_key, events from bouncemx.suppression where events <> 1 "
+                              "union all select address_key, strikes from bouncemx.struck "
+                              "where strikes <> 1")
+        expect(not counted, f"suppressions or strikes by more than one event: {counted[:5]}")
         aside = self.pg.count("select count(*) from bouncemx.set_aside")
         expect(aside == set_aside, f"{aside} messages set aside, expected {set_aside}")
         self.note(acknowledged=len(acked), rows=len(seen),

@@ -8,7 +8,7 @@ import subprocess
 import harness
 import mail_server
 from harness import Skip, expect, wait_until
-from smtp import DOMAIN, Ledger, bounce, digest
+from smtp import DOMAIN, Ledger, bounce, digest, signed
 
 SENT = 200
 
@@ -68,8 +68,8 @@ def smtp_source(setup):
 
 def postfix(setup):
     server = mail_server.Postfix(setup.box, relay_port=setup.port)
-    unknown = "nobody-of-this-name@local.example.test"
-    return_path = f"bounce@{DOMAIN}"
+    unknown = "nobody-of-that-name@local.example.test"
+    return_path = signed(unknown)
     with smtplib.SMTP("127.0.0.1", server.port, timeout=30) as client:
         client.sendmail(return_path, [unknown], f"From: <{return_path}>\r\nTo: <{unknown}>\r\n"
                         "Subject: hello\r\nMessage-Id: <genuine@example.test>\r\n\r\nHello\r\n")

@@ -54,6 +54,8 @@ def main():
         sys.exit(f"{migrations}: no step")
     for step in steps:
         must(psql("bouncemx", database, "-1", "-f", step))
+    os.environ["BOUNCEMX_VECTORS"] = os.path.join(os.path.dirname(os.path.realpath(migrations)),
+                                                  "tests/golden/token-vectors.json")
     done = psql("bouncemx", database, "-c", "SET timezone = 'UTC'", "-f", tap)
     print(done.stdout + done.stderr)
     complaint = check(done.stdout)

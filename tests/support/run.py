@@ -81,6 +81,11 @@ try:
     r = run("--once")
     check(r.returncode == 0 and "All rows are as" in r.stdout, "--once, first start", r.stdout)
     check("anna.keller@example.com" in r.stdout, "the tables are shown", r.stdout)
+    told = r.stdout.split("== Forged: ", 1)[-1]
+    check("forged  bounce" in told and "petra.wolf@example.com" in told,
+          "the forged report is shown, and why it did nothing", r.stdout)
+    key = os.path.join(top, "var/token-a.key")
+    check(os.stat(key).st_mode & 0o777 == 0o600, "the key is private")
     home = cluster(r.stdout)
     check(stopped(home) and not left_over(), "nothing is left running", left_over())
 

@@ -10,7 +10,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness  # noqa: E402
-from harness import Skip, expect, wait_until  # noqa: E402
+from harness import Failure, Skip, expect, wait_until  # noqa: E402
+from smtp import DOMAIN, signed  # noqa: E402
 
 DSN = """\
 From: MAILER-DAEMON@relay.example
@@ -38,6 +39,12 @@ Diagnostic-Code: smtp; 550 5.1.1 <Gone@Shop.Example>: user unknown
 """
 
 
+def forged(address):
+    """As signed, by somebody without the key."""
+    head, mac = signed(address).removesuffix("@" + DOMAIN).rsplit("-", 1)
+    return f"{head}-{mac[::-1] if mac != mac[::-1] else 'a' * 16}@{DOMAIN}"
+
+
 def send(setup, body, recipient):
     path = setup.box.write("mail.eml", body)
     done = subprocess.run(
@@ -45,6 +52,26 @@ def send(setup, body, recipient):
          "--to", recipient, "--data", "@" + path, "--helo", "relay.example"],
         capture_output=True, text=True, timeout=60, check=False)
     expect(done.returncode == 0, f"swaks: {done.stdout}{done.stderr}")
+
+
+def sql_mints(setup):
+    """The keys go from their files into the database, and mint there what the command mints."""
+    mint = "select bouncemx.mint('ann@shop.example', '{0}', 'complaint', 'news', '2026-11-23')"
+    try:
+        setup.pg.sql(mint.format(DOMAIN))
+        raise Failure("SQL mints without a key")
+    except Failure as e:
+        expect("bouncemx token install" in str(e), f"mint without a key: {e}")
+    done = setup.command("token", "install")
+    expect("1 keys stand" in done.out, done.out)
+    by_command = setup.command("token", "mint", "--purpose", "complaint", "--stream", "news",
+                               "--day", "2026-11-23", "ann@shop.example").out.strip()
+    for _ in range(2):
+        got = setup.pg.sql(mint.format(DOMAIN))
+        expect(got == [[by_command]], f"{got}, expected {by_command}")
+        setup.command("token", "install")
+    setup.pg.sql("select bouncemx.send('Ann@Shop.Example', 'x.example', stream => 'news')")
+    expect(setup.pg.count("select count(*) from bouncemx.sent where stream = 'news'") == 1, "sent")
 
 
 def test(setup):
@@ -60,9 +87,17 @@ def test(setup):
     wait_until("the schema to be made", 60,
                lambda: setup.command("migrate", "--check", code=None).returncode == 0)
 
-    send(setup, DSN, "news@bounces.example.test")
+    send(setup, DSN, signed("gone@shop.example"))
+    # The envelope names the person: never another address that the report names.
     send(setup, DSN.replace("Gone@Shop.Example", "other@mail.example"),
-         "b+verp.user=list.example@bounces.example.test")
+         signed("third.user@list.example"))
+    # Nothing proves these two: they are events and no more.
+    send(setup, DSN.replace("Gone@Shop.Example", "plain@mail.example"),
+         "news@bounces.example.test")
+    send(setup, DSN.replace("Gone@Shop.Example", "victim@mail.example"),
+         forged("victim@mail.example"))
+    send(setup, DSN.replace("Gone@Shop.Example", "Verp.User@list.example"),
+         signed("verp.user@list.example"))
     wait_until("the suppression", 60, lambda: setup.command(
         "suppression", "get", "gone@shop.example", code=None).returncode == 0)
     wait_until("the second", 60, lambda: setup.command(
@@ -71,29 +106,35 @@ def test(setup):
     row = json.loads(setup.command("suppression", "get", "GONE@shop.example", "--json").out)
     expect(row["address_key"] == "gone@shop.example" and row["class"] == "hard", f"{row}")
     expect(row["category"] == "bad_mailbox" and "user unknown" in row["diagnostic"], f"{row}")
-    listed = setup.json_lines("suppression", "list")
-    expect([r["address_key"] for r in listed] == ["gone@shop.example", "verp.user@list.example"],
-           f"listed: {listed}")
-    # The envelope named the person: never another address that the report names.
-    setup.command("suppression", "get", "other@mail.example", code=1)
+    listed = [r["address_key"] for r in setup.json_lines("suppression", "list")]
+    expect({"gone@shop.example", "verp.user@list.example"} <= set(listed), f"listed: {listed}")
+    for address in ("other@mail.example", "plain@mail.example", "victim@mail.example"):
+        setup.command("suppression", "get", address, code=1)
     setup.command("suppression", "check", "gone@shop.example")
     done = setup.command("suppression", "check", "other@mail.example", code=1)
     expect("not suppressed" in done.out, done.out)
 
     events = setup.json_lines("events")
-    expect(len(events) == 2 and all(e["kind"] == "bounce" for e in events), f"{events}")
+    expect(len(events) == 5 and all(e["kind"] == "bounce" for e in events), f"{events}")
     shown = setup.command("show", row["event_id"])
     expect("user unknown" in shown.out and "Reporting-MTA" in shown.out, shown.out[:2000])
     raw = setup.command("show", row["event_id"], "--raw").out
-    expect(raw.endswith(DSN.replace("\n", "\r\n")) or DSN.replace("\n", "\r\n") in raw, raw)
+    expect(DSN.replace("\n", "\r\n") in raw, raw)
+    attempts = {row["attempt"]: row["count"] for row in setup.json_lines("report", "forged")}
+    expect(attempts.get("forged") == 1, f"report forged: {attempts}")
+    csv = setup.command("report", "unmatched", "--csv", "--since", "2026-01-01").out
+    expect(csv.startswith('"day","reporter"'), csv)
+    setup.command("report", "forged", "--since", "yesterday", code=2)
+    setup.command("report", "forged", "--json", "--csv", code=2)
 
     status = json.loads(setup.command("status", "--json").out)
-    expect(status["events"] == 2 and status["messages"] == 2 and status["set_aside"] == 0,
+    expect(status["events"] == 5 and status["messages"] == 5 and status["set_aside"] == 0,
            f"{status}")
     expect("process" in status["receiver"], f"{status}")
     table = setup.command("suppression", "list").out.splitlines()
-    expect(len(table) == 3 and table[0].startswith("ADDRESS"), f"{table}")
+    expect(len(table) == 1 + len(listed) and table[0].startswith("ADDRESS"), f"{table}")
 
+    sql_mints(setup)
     drained = setup.command("drain", "--timeout", "30s")
     expect("can be removed" in drained.out, drained.out + drained.errors)
     with socket.socket() as probe:

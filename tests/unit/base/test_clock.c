@@ -69,10 +69,39 @@ static void test_now(void **state)
     assert_true(a <= b);
 }
 
+static void test_days_as_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t day;
+    } good[] = {
+        {"1970-01-01", 0}, {"2026-11-23", 20780}, {"2000-02-29", 11016}, {"9999-12-31", 2932896}};
+    char text[CLOCK_TEXT];
+    uint32_t day;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(clock_day_read(str_c(good[i].text), &day));
+        assert_int_equal(day, good[i].day);
+        assert_string_equal(clock_format_day(day, text), good[i].text);
+    }
+    static const char *const bad[] = {"",           "2026-11-2",  "2026-11-233", "2026-13-01",
+                                      "2026-00-01", "2026-11-31", "2026-02-29",  "2100-02-29",
+                                      "2026/11/23", "2026-11-00", "1969-12-31",  "0000-01-01",
+                                      "+026-11-23", "2026-1 -23", "2026-11--3"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        day = 7;
+        if (clock_day_read(str_c(bad[i]), &day) || day != 7)
+            fail_msg("%s was read as day %u", bad[i], day);
+    }
+    assert_string_equal(clock_format_day(2932897, text), "");
+    assert_string_equal(clock_format_day(UINT32_MAX, text), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_days),
+        cmocka_unit_test(test_days_as_text),
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_now),
     };

@@ -162,7 +162,7 @@ static struct db *own_schema(char conninfo[512])
     unsigned version;
     snprintf(conninfo, 512, "host=%s/socket port=5432 user=bouncemx dbname=bouncemx", folder);
     struct db *db = test_open(conninfo);
-    test_run(db, "DROP SCHEMA IF EXISTS bouncemx CASCADE");
+    test_run(db, "DROP SCHEMA IF EXISTS bouncemx, bouncemx_private CASCADE");
     test_ok(db_migrate(db, NULL, NULL, &version, &e), &e);
     return db;
 }
