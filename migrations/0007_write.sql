@@ -93,7 +93,10 @@ BEGIN
     -- Words are needed only of what may come to stand on the list.
     SELECT bouncemx.act(array_agg(CASE WHEN whole OR bouncemx.message_of(e.id) = ANY (fresh) THEN ROW(
                e.id, e.received_at, e.kind, e.tenant, e.stream, e.address, e.address_key,
-               e.verification, e.trusted, e.counts, e.capped, e.token, e.token_day, e.content, true,
+               e.verification, e.trusted, e.counts, e.capped,
+               -- One that is not valid must not use up the genuine one.
+               CASE WHEN e.verification IN ('token', 'sent', 'waiting') THEN e.token END, e.token_day,
+               e.content, true,
                e.class, e.category, e.confidence, e.rule, e.mx_operator, e.source, e.status,
                CASE WHEN e.class <> 'hard' THEN NULL ELSE e.diagnostic END,
                CASE WHEN e.class <> 'hard' THEN NULL ELSE e.evidence_text END)::bouncemx.candidate END))

@@ -1,7 +1,7 @@
 -- What counts: verification, tokens that are used up, strikes, scopes, floods.
 BEGIN;
 \ir support/put.psql
-SELECT plan(67);
+SELECT plan(68);
 SELECT bouncemx.ensure_partitions('2026-01-01', '2026-07-01') > 0 AND NULL \g /dev/null
 
 -- ---- at once
@@ -35,6 +35,9 @@ SELECT is(ARRAY(SELECT pg_temp.effect(n) FROM generate_series(10, 21) n),
 SELECT is(pg_temp.list(), '{b@x t1 tenant}', 'none of them is on the list');
 SELECT is((SELECT count(*) FROM bouncemx.strike), 0::bigint, 'or a strike');
 SELECT is((SELECT count(*) FROM bouncemx.token_seen WHERE token IS NULL OR token IN ('token 10', 'token 11')), 0::bigint, 'a forged token uses nothing up');
+SELECT pg_temp.put('{"n":24,"key":"z@x","verification":"forged","token":"tz"}', '{"n":25,"key":"z@x","token":"tz"}') IS NULL AND NULL \g /dev/null
+SELECT is(pg_temp.effect(25), 'suppressed', 'not even when it is named');
+DELETE FROM bouncemx.suppression WHERE address_key = 'z@x';
 SELECT pg_temp.put('{"n":22,"key":"n8@x","token":"token 18","class":"soft"}', '{"n":23,"key":"n8@x","token":"token 18"}') IS NULL AND NULL \g /dev/null
 SELECT is(pg_temp.effect(22), 'repeat', 'a soft bounce uses its token up for soft ones');
 SELECT is(pg_temp.effect(23), 'suppressed', 'but not for a hard one');
