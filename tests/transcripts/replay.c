@@ -5,15 +5,16 @@
  *   C+ bytes              ... without <CR><LF>
  *   C*300: bytes          ... 300 times (also C*300+)
  *   S: reply              the next reply line begins so (S*300: 300 times)
- *   @limit NAME NUMBER    message_bytes, keep_bytes, recipients, bad_commands,
- *                         unknown_recipients; before the first C
+ *   @limit NAME NUMBER    message_bytes, keep_bytes, recipients, null_sender_recipients,
+ *                         bad_commands, unknown_recipients; before the first C
+ *   @bare-newlines        a <CR> or <LF> alone is accepted in content
  *   T:                    the TLS handshake that STARTTLS asked for is done here
  *   @starttls             it is offered
  *   @implicit-tls         TLS from the first byte on
  *   @tls-require          no mail without TLS
- *   @protocol WORD        of the last message: SMTP, ESMTP, ESMTPS
+ *   @protocol WORD        of the last message: SMTP, ESMTP, ESMTPS ...
  *   @store NUMBER...      what storing says, message by message (-28 is -ENOSPC); then 0
- *   @refuse-mail          each MAIL is refused: no room
+ *   @room NUMBER          MAIL that announces more octets than this is refused: no room
  *   @stored NUMBER        that many messages were given to be stored; must stand in each file
  *   @from ADDRESS         reverse-path of the last one ("<>": null)
  *   @to ADDRESS...        recipients of the last one
@@ -46,7 +47,8 @@ struct transcript {
     size_t steps_n;
     int64_t stores[STORES_MAX];
     size_t stores_n;
-    bool refuse_mail, truncated, closed, implicit;
+    bool truncated, closed, implicit;
+    int64_t room;
     size_t secured_at;    /* in client; SIZE_MAX: never */
     int64_t stored, size; /* -1: not said */
     struct str from, to, body, protocol;
@@ -148,6 +150,8 @@ static void read_directive(struct transcript *t, struct str line)
             t->config.keep_bytes = value;
         else if (str_eq(limit, STR("recipients")))
             t->config.recipients = (uint32_t)value;
+        else if (str_eq(limit, STR("null_sender_recipients")))
+            t->config.null_sender_recipients = (uint32_t)value;
         else if (str_eq(limit, STR("bad_commands")))
             t->config.bad_commands = (uint32_t)value;
         else if (str_eq(limit, STR("unknown_recipients")))
@@ -157,8 +161,10 @@ static void read_directive(struct transcript *t, struct str line)
     } else if (str_eq(name, STR("@store"))) {
         while (rest.n > 0 && t->stores_n < STORES_MAX)
             t->stores[t->stores_n++] = number(str_cut(&rest, ' '));
-    } else if (str_eq(name, STR("@refuse-mail"))) {
-        t->refuse_mail = true;
+    } else if (str_eq(name, STR("@bare-newlines"))) {
+        t->config.bare_newlines = true;
+    } else if (str_eq(name, STR("@room"))) {
+        t->room = number(rest);
     } else if (str_eq(name, STR("@stored"))) {
         t->stored = number(rest);
     } else if (str_eq(name, STR("@size"))) {
@@ -254,7 +260,7 @@ static void play(const struct transcript *t, struct smtp_session *s, struct str 
             REQUIRE(buf_add(&o->replies, ev.bytes) == 0);
             break;
         case SMTP_EV_MAIL:
-            if (t->refuse_mail)
+            if (t->room < (int64_t)ev.size)
                 smtp_session_refuse_mail(s, REPLY_SPOOL_FULL);
             break;
         case SMTP_EV_DATA:
@@ -414,6 +420,7 @@ int main(int argc, char **argv)
         .scratch = &scratch,
     };
     t.stored = t.size = -1;
+    t.room = INT64_MAX;
     t.secured_at = SIZE_MAX;
     buf_init(&t.client, BYTES_MAX);
     buf_init(&t.expected, BYTES_MAX);

@@ -66,12 +66,21 @@ static void test_ehlo(void **state)
 {
     (void)state;
     char room[REPLY_MAX];
-    assert_true(str_eq(reply_ehlo(STR("mx.example"), 10485760, false, room),
-                       STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n"
-                           "250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n")));
-    assert_true(str_eq(reply_ehlo(STR("mx.example"), 0, true, room),
-                       STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n"
-                           "250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n")));
+    assert_true(
+        str_eq(reply_ehlo(STR("mx.example"), &(struct reply_offer){10485760, 100, false}, room),
+               STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n"
+                   "250-SMTPUTF8\r\n250-CHUNKING\r\n250-LIMITS RCPTMAX=100\r\n"
+                   "250 ENHANCEDSTATUSCODES\r\n")));
+    assert_true(
+        str_eq(reply_ehlo(STR("mx.example"), &(struct reply_offer){0, 1, true}, room),
+               STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n"
+                   "250-SMTPUTF8\r\n250-CHUNKING\r\n250-LIMITS RCPTMAX=1\r\n250-STARTTLS\r\n"
+                   "250 ENHANCEDSTATUSCODES\r\n")));
+    char longest[253];
+    memset(longest, 'x', sizeof(longest));
+    assert_true(reply_ehlo(str_of(longest, sizeof(longest)),
+                           &(struct reply_offer){UINT64_MAX, UINT32_MAX, true}, room)
+                    .n < REPLY_MAX);
     assert_int_equal(reply_code(REPLY_EHLO_OK), 250);
 }
 
