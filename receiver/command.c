@@ -1,6 +1,7 @@
 /* command.c - what each SMTP command does to a session. One table says where it is allowed. */
 #include "base/require.h"
 #include "receiver/address.h"
+#include "receiver/parameters.h"
 #include "receiver/session_state.h"
 
 #include <errno.h>
@@ -58,74 +59,6 @@ static void cmd_helo(struct smtp_session *s, struct str argument)
 
 /* ---- MAIL, RCPT ---- */
 
-/* What the parameters of MAIL said. */
-struct mail_parameters {
-    uint64_t size; /* 0: not said */
-    bool utf8;
-};
-
-static enum reply size_read(const struct smtp_session *s, struct str value,
-                            struct mail_parameters *ret)
-{
-    uint64_t limit = s->config->message_bytes;
-    if (value.n > 20 || !str_to_u64(value, &ret->size))
-        return REPLY_PARAMETER_SYNTAX;
-    return limit > 0 && ret->size > limit ? REPLY_TOO_BIG : REPLY_MAIL_OK;
-}
-
-/* A value that another extension defines is a parameter not implemented; any other is none. */
-static enum reply body_read(const struct smtp_session *s, struct str value,
-                            struct mail_parameters *ret)
-{
-    (void)s;
-    (void)ret;
-    if (str_ieq(value, STR("7BIT")) || str_ieq(value, STR("8BITMIME")))
-        return REPLY_MAIL_OK;
-    return str_ieq(value, STR("BINARYMIME")) ? REPLY_BODY_BINARY : REPLY_BODY_OTHER;
-}
-
-/* Offered by EHLO only, which names the protocol of what it was used for. */
-static enum reply utf8_read(const struct smtp_session *s, struct str value,
-                            struct mail_parameters *ret)
-{
-    if (!s->esmtp)
-        return REPLY_PARAMETER_UNKNOWN;
-    ret->utf8 = true;
-    return str_is_absent(value) ? REPLY_MAIL_OK : REPLY_PARAMETER_SYNTAX;
-}
-
-static const struct {
-    struct str keyword;
-    enum reply (*read)(const struct smtp_session *s, struct str value, struct mail_parameters *ret);
-} parameters[] = {
-    {STR_INIT("SIZE"), size_read},
-    {STR_INIT("BODY"), body_read},
-    {STR_INIT("SMTPUTF8"), utf8_read},
-};
-enum { PARAMETERS = sizeof(parameters) / sizeof(parameters[0]) };
-
-static enum reply mail_parameters(const struct smtp_session *s, struct str rest,
-                                  struct mail_parameters *ret)
-{
-    struct str keyword, value;
-    unsigned seen = 0;
-    int rc;
-    while ((rc = smtp_parameter_read(&rest, &keyword, &value)) > 0) {
-        size_t i = 0;
-        while (i < PARAMETERS && !str_ieq(keyword, parameters[i].keyword))
-            i++;
-        if (i == PARAMETERS)
-            return REPLY_PARAMETER_UNKNOWN;
-        if (seen & 1u << i)
-            return REPLY_PARAMETER_SYNTAX;
-        seen |= 1u << i;
-        enum reply answer = parameters[i].read(s, value, ret);
-        if (answer != REPLY_MAIL_OK)
-            return answer;
-    }
-    return rc < 0 ? REPLY_PARAMETER_SYNTAX : REPLY_MAIL_OK;
-}
-
 /* Why RCPT, DATA or BDAT can't come now. */
 static enum reply out_of_order(const struct smtp_session *s)
 {
@@ -180,8 +113,8 @@ static void cmd_mail(struct smtp_session *s, struct str argument)
         smtp_reply(s, path_reply(rc, REPLY_MAIL_SYNTAX, REPLY_MAIL_ADDRESS));
         return;
     }
-    struct mail_parameters said = {0};
-    enum reply answer = mail_parameters(s, argument, &said);
+    struct smtp_parameters said;
+    enum reply answer = smtp_parameters_read(argument, s->esmtp, s->config->message_bytes, &said);
     if (answer == REPLY_MAIL_OK && !said.utf8 && !smtp_path_is_ascii(path))
         answer = REPLY_ADDRESS_NOT_ASCII;
     if (answer != REPLY_MAIL_OK) {
@@ -324,30 +257,12 @@ static void cmd_data(struct smtp_session *s, struct str argument)
     smtp_reply(s, REPLY_DATA_GO);
 }
 
-/* "<octets> [LAST]" -> 0; 1: only the number is good; -EINVAL: nothing can be known. A number that
- * is too great to be one is UINT64_MAX. */
-static int chunk_read(struct str argument, uint64_t *ret_octets, bool *ret_last)
-{
-    argument = str_trim(argument);
-    struct str number = str_cut(&argument, ' ');
-    argument = str_trim(argument);
-    for (size_t i = 0; i < number.n; i++)
-        if (!ascii_is_digit(number.p[i]))
-            return -EINVAL;
-    if (number.n == 0)
-        return -EINVAL;
-    if (!str_to_u64(number, ret_octets))
-        *ret_octets = UINT64_MAX;
-    *ret_last = str_ieq(argument, STR("LAST"));
-    return *ret_last || argument.n == 0 ? 0 : 1;
-}
-
-/* The octets that follow are never read as commands, whatever is wrong. */
+/* Where the size is known the octets that follow are never read as commands, whatever is wrong. */
 static void cmd_bdat(struct smtp_session *s, struct str argument)
 {
     uint64_t octets;
     bool last;
-    int rc = chunk_read(argument, &octets, &last);
+    int rc = smtp_chunk_read(argument, &octets, &last);
     if (rc < 0) {
         /* A message of which a chunk is missing must not be ended by those that follow. */
         if (s->state == SMTP_CHUNKS)
