@@ -51,11 +51,14 @@ static void play(struct smtp_session *s, struct str bytes, struct trace *t)
             REQUIRE(buf_add(&t->events, ev.bytes) == 0);
             break;
         case SMTP_EV_BODY:
-            REQUIRE(ev.bytes.n > 0);
+            REQUIRE(ev.bytes.n > 0 && smtp_session_has_message(s));
             REQUIRE(buf_add(&t->body, ev.bytes) == 0);
             break;
-        case SMTP_EV_DATA:
         case SMTP_EV_DROP:
+            REQUIRE(!smtp_session_body_grows(s));
+            buf_clear(&t->body);
+            break;
+        case SMTP_EV_DATA:
             buf_clear(&t->body);
             break;
         case SMTP_EV_END:
@@ -106,6 +109,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .tls_require = data[0] & 8,
         .bad_commands = data[0] & 1 ? 0 : 5,
         .unknown_recipients = data[0] & 2 ? 0 : 3,
+        .null_sender_recipients = data[0] & 16 ? 2 : 0,
+        .bare_newlines = data[0] & 32,
         .scratch = &scratch,
     };
     struct str in = str_of(data + 2, size - 2);
