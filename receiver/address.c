@@ -120,7 +120,8 @@ static int mailbox_check(struct arena *scratch, struct str s, enum smtp_path_kin
     struct address parts;
     if (kind == SMTP_PATH_FORWARD && str_ieq(s, STR("postmaster")))
         return 0;
-    if (!is_clean_utf8(s) || !address_split(s, &parts) || !local_is_valid(parts.local))
+    if ((!smtp_path_is_ascii(s) && !is_clean_utf8(s)) || !address_split(s, &parts) ||
+        !local_is_valid(parts.local))
         return -EBADMSG;
     return domain_check(scratch, parts.domain);
 }
