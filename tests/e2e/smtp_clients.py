@@ -94,6 +94,20 @@ def by_smtputf8(setup):
            f"rows of {sender}: {rows}")
 
 
+def settings(setup, accept, recipients):
+    """What the configuration says of bare line ends and of recipients of reports."""
+    with smtplib.SMTP("127.0.0.1", setup.port, timeout=30) as client:
+        client.ehlo("settings.example.test")
+        client.mail("")
+        for i in range(recipients):
+            expect(client.rcpt(f"list{i}@{DOMAIN}")[0] == 250, f"recipient {i} was refused")
+        code, text = client.rcpt(f"more@{DOMAIN}")
+        expect((code, text[:5]) == (452, b"4.5.3"), f"recipient {recipients}: {code} {text}")
+        client.send(b"BDAT 10 LAST\r\none\r\ntwo\n\n")
+        code, text = client.getreply()
+        expect(code == (250 if accept else 550), f"bare <LF>: {code} {text}")
+
+
 def smtp_source(setup):
     """Messages of no kind: kept as "other"."""
     for more in ((), ("-d",)):
@@ -147,6 +161,7 @@ def test(setup):
                        ("smtplib", lambda: by_smtplib(setup, ledger)),
                        ("chunks", lambda: by_chunks(setup, ledger)),
                        ("smtputf8", lambda: by_smtputf8(setup)),
+                       ("settings", lambda: settings(setup, False, 100)),
                        ("smtp-source", lambda: smtp_source(setup)),
                        ("postfix", lambda: setup.note(postfix_said=postfix(setup)))):
         try:
@@ -156,6 +171,10 @@ def test(setup):
             skipped.append(f"{name} ({e})")
         except harness.Failure as e:
             raise harness.Failure(f"{name}: {e}") from None
+    setup.stop("receive")
+    setup.configure(receiver={"bare_newlines": "accept"}, limits={"null_sender_recipients": 2})
+    setup.start("receive")
+    settings(setup, True, 2)
     setup.wait_drained(ledger)
     setup.stop("receive")
     setup.stop("process")
