@@ -115,9 +115,11 @@ struct config {
         uint64_t threads;
         const char *user;
         int64_t stop_grace;
+        uint64_t bare_newlines; /* 1 = accept */
     } receiver;
     struct {
         uint64_t message_bytes, recipients, connections, connections_per_address;
+        uint64_t null_sender_recipients;
         uint64_t messages_per_minute, bad_commands, unknown_recipients, data_min_rate;
         uint64_t body_memory;
         int64_t command_timeout, data_timeout, session_timeout;

@@ -163,11 +163,19 @@ const struct config_key config_keys[] = {
      .text = "User to become once the ports are bound."},
     {"receiver.stop_grace", CONFIG_TIME, AT(receiver.stop_grace), "10s", 0, HR,
      .text = "At the stop, how long a message in DATA may go on."},
+    {"receiver.bare_newlines", CONFIG_WORD, AT(receiver.bare_newlines), "refuse",
+     .words = "refuse|accept",
+     .text = "A CR or LF that stands alone in a message. refuse: the message is answered 550;\n"
+             "accept: it is content. It never ends a line or the message."},
 
     {"limits.message_bytes", CONFIG_SIZE, AT(limits.message_bytes), "10MiB", KiB, TiB, .zero = true,
      .text = "Size of a message (SIZE of RFC 1870)."},
     {"limits.recipients", CONFIG_COUNT, AT(limits.recipients), "100", 1, SPOOL_RECIPIENTS_MAX,
      .text = "Recipients of one message."},
+    {"limits.null_sender_recipients", CONFIG_COUNT, AT(limits.null_sender_recipients), "100", 1,
+     SPOOL_RECIPIENTS_MAX,
+     .text = "Recipients of one message with the null reverse-path, as reports have it: each\n"
+             "return path gets a report of its own. More are answered 452."},
     {"limits.connections", CONFIG_COUNT, AT(limits.connections), "20000", 1, 1000000, .zero = true,
      .text = "Connections at a time."},
     {"limits.connections_per_address", CONFIG_COUNT, AT(limits.connections_per_address), "200", 1,

@@ -34,6 +34,7 @@ static struct receiver_limits limits_of(const struct config *c)
         .message_bytes = c->limits.message_bytes,
         .keep_bytes = c->spool.keep_bytes,
         .recipients = (uint32_t)c->limits.recipients,
+        .null_sender_recipients = (uint32_t)c->limits.null_sender_recipients,
         .connections = (uint32_t)c->limits.connections,
         .connections_per_address = (uint32_t)c->limits.connections_per_address,
         .messages_per_minute = (uint32_t)c->limits.messages_per_minute,
@@ -141,6 +142,7 @@ static int serve(const struct command_line *l, const struct config *c, struct sp
                                      .returnpath = c->returnpath,
                                      .limits = limits_of(c),
                                      .tls_require = c->tls_require,
+                                     .bare_newlines = c->receiver.bare_newlines != 0,
                                      .spool = spool};
     static const char *const words[] = {"none", "starttls", "implicit"};
     struct receiver *receiver = NULL;

@@ -20,9 +20,27 @@ static size_t path_end(struct str s)
     return s.n;
 }
 
+bool smtp_path_is_ascii(struct str path)
+{
+    for (size_t i = 0; i < path.n; i++)
+        if ((unsigned char)path.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
 static bool is_atext(char c)
 {
-    return ascii_is_alpha(c) || ascii_is_digit(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+    return ascii_is_alpha(c) || ascii_is_digit(c) || (unsigned char)c >= 0x80 ||
+           (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
+/* What is none in ASCII is none beyond it: U+0080 to U+009F. */
+static bool is_clean_utf8(struct str s)
+{
+    for (size_t i = 0; i + 1 < s.n; i++)
+        if ((unsigned char)s.p[i] == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0)
+            return false;
+    return str_is_utf8(s);
 }
 
 static bool local_is_valid(struct str s)
@@ -39,7 +57,7 @@ static bool local_is_valid(struct str s)
     for (; i < s.n && s.p[i] != '"'; i++) {
         if (s.p[i] == '\\')
             i++;
-        if (i >= s.n || s.p[i] < 0x20 || s.p[i] == 0x7f)
+        if (i >= s.n || (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
             return false;
     }
     return i + 1 == s.n;
@@ -57,48 +75,59 @@ static bool literal_is_valid(struct str s)
     return true;
 }
 
-static bool domain_part_is_valid(struct str s)
+/* 0 or an error of smtp_path_read. */
+static int domain_check(struct arena *scratch, struct str s)
 {
-    return s.n > 0 && s.p[0] == '[' ? literal_is_valid(s) : domain_is_valid(s);
+    bool valid;
+    if (s.n > 0 && s.p[0] == '[')
+        valid = literal_is_valid(s);
+    else if (smtp_path_is_ascii(s))
+        valid = domain_is_valid(s);
+    else /* labels are U-labels, with no dot at the end */
+        valid = s.p[s.n - 1] != '.' && !str_is_absent(domain_to_ascii(scratch, s));
+    if (valid)
+        return 0;
+    return arena_failed(scratch) ? -ENOMEM : -EBADMSG;
 }
 
-/* "@one,@two:" in front of a mailbox. False when malformed. */
-static bool skip_route(struct str *path)
+/* "@one,@two:" in front of a mailbox. */
+static int skip_route(struct arena *scratch, struct str *path)
 {
     if (path->n == 0 || path->p[0] != '@')
-        return true;
+        return 0;
     struct str mailbox = *path;
     /* A literal may hold ':', so the route ends at the first ':' outside brackets. */
     size_t end = 0;
     for (bool literal = false; end < mailbox.n && (literal || mailbox.p[end] != ':'); end++)
         literal = mailbox.p[end] == '[' || (literal && mailbox.p[end] != ']');
     if (end == mailbox.n)
-        return false;
+        return -EBADMSG;
     struct str route = str_sub(mailbox, 0, end);
     while (route.n > 0) {
         struct str hop = str_cut(&route, ',');
-        if (hop.n < 2 || hop.p[0] != '@' || !domain_part_is_valid(str_from(hop, 1)))
-            return false;
+        if (hop.n < 2 || hop.p[0] != '@')
+            return -EBADMSG;
+        int rc = domain_check(scratch, str_from(hop, 1));
+        if (rc < 0)
+            return rc;
     }
     *path = str_from(mailbox, end + 1);
-    return true;
-}
-
-static int mailbox_check(struct str s, enum smtp_path_kind kind)
-{
-    struct address parts;
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 0x80)
-            return -EILSEQ;
-    if (kind == SMTP_PATH_FORWARD && str_ieq(s, STR("postmaster")))
-        return 0;
-    if (!address_split(s, &parts) || !local_is_valid(parts.local) ||
-        !domain_part_is_valid(parts.domain))
-        return -EBADMSG;
     return 0;
 }
 
-int smtp_path_read(struct str *rest, enum smtp_path_kind kind, struct str *ret)
+static int mailbox_check(struct arena *scratch, struct str s, enum smtp_path_kind kind)
+{
+    struct address parts;
+    if (kind == SMTP_PATH_FORWARD && str_ieq(s, STR("postmaster")))
+        return 0;
+    if ((!smtp_path_is_ascii(s) && !is_clean_utf8(s)) || !address_split(s, &parts) ||
+        !local_is_valid(parts.local))
+        return -EBADMSG;
+    return domain_check(scratch, parts.domain);
+}
+
+int smtp_path_read(struct arena *scratch, struct str *rest, enum smtp_path_kind kind,
+                   struct str *ret)
 {
     struct str s = *rest;
     while (s.n > 0 && s.p[0] == ' ')
@@ -110,9 +139,9 @@ int smtp_path_read(struct str *rest, enum smtp_path_kind kind, struct str *ret)
         return -EINVAL;
     struct str path = str_sub(s, 1, end);
     if (path.n > 0 || kind == SMTP_PATH_FORWARD) {
-        if (!skip_route(&path))
-            return -EBADMSG;
-        int rc = mailbox_check(path, kind);
+        int rc = skip_route(scratch, &path);
+        if (rc == 0)
+            rc = mailbox_check(scratch, path, kind);
         if (rc < 0)
             return rc;
     }

@@ -3,7 +3,7 @@
 #ifndef RECEIVER_ADDRESS_H
 #define RECEIVER_ADDRESS_H
 
-#include "base/str.h"
+#include "base/arena.h"
 
 enum smtp_path_kind {
     SMTP_PATH_REVERSE, /* may be null: <> */
@@ -13,9 +13,13 @@ enum smtp_path_kind {
 /* Reads "<...>" at the front of *rest: an optional source route, which is ignored (RFC 5321
  * appendix C), then a mailbox. Spaces before it are skipped, since many clients send them. Dots
  * anywhere in a local part are taken: old mail systems made such mailboxes, and return paths name
- * them. 0: *ret is the mailbox without <> (empty: null), *rest what follows '>'. -EINVAL: no path
- * stands there; -EBADMSG: the path is no address; -EILSEQ: it is not ASCII. */
-int smtp_path_read(struct str *rest, enum smtp_path_kind kind, struct str *ret);
+ * them. Beyond ASCII UTF-8 is taken in local parts and domains (RFC 6531 section 3.3): whether it
+ * may be is for the caller to say. 0: *ret is the mailbox without <> (empty: null), *rest what
+ * follows '>'. -EINVAL: no path stands there; -EBADMSG: the path is no address; -ENOMEM: scratch,
+ * which nothing of the result lives in, is full. */
+int smtp_path_read(struct arena *scratch, struct str *rest, enum smtp_path_kind kind,
+                   struct str *ret);
+bool smtp_path_is_ascii(struct str path);
 
 /* The next " KEYWORD[=value]" of *rest. 1: read; 0: *rest is at its end; -EINVAL: malformed.
  * A value that is not given is absent. */

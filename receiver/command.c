@@ -1,14 +1,15 @@
 /* command.c - what each SMTP command does to a session. One table says where it is allowed. */
 #include "base/require.h"
 #include "receiver/address.h"
+#include "receiver/parameters.h"
 #include "receiver/session_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define IN(state)  (1u << SMTP_##state)
-#define IN_ANY     (IN(START) | IN(READY) | IN(MAIL) | IN(RCPT))
-#define IN_GREETED (IN(READY) | IN(MAIL) | IN(RCPT))
+#define IN_GREETED (IN(READY) | IN(MAIL) | IN(RCPT) | IN(CHUNKS) | IN(FAILED))
+#define IN_ANY     (IN(START) | IN_GREETED)
 
 enum argument { ARG_ANY, ARG_NONE, ARG_SOME };
 
@@ -38,8 +39,8 @@ static void hello(struct smtp_session *s, struct str argument, bool esmtp)
         return;
     }
     /* RFC 5321 section 4.1.4: a second EHLO also forgets the transaction. */
-    s->state = SMTP_READY;
     smtp_transaction_reset(s);
+    s->state = SMTP_READY;
     s->esmtp = esmtp;
     s->helo_n = (uint8_t)argument.n;
     memcpy(s->helo, argument.p, argument.n);
@@ -58,28 +59,21 @@ static void cmd_helo(struct smtp_session *s, struct str argument)
 
 /* ---- MAIL, RCPT ---- */
 
-static enum reply mail_parameters(const struct smtp_config *config, struct str rest)
+/* Why RCPT, DATA or BDAT can't come now. */
+static enum reply out_of_order(const struct smtp_session *s)
 {
-    struct str keyword, value;
-    bool size = false, body = false;
-    int rc;
-    while ((rc = smtp_parameter_read(&rest, &keyword, &value)) > 0) {
-        bool is_size = str_ieq(keyword, STR("SIZE")), is_body = str_ieq(keyword, STR("BODY"));
-        if (!is_size && !is_body)
-            return REPLY_PARAMETER_UNKNOWN;
-        if (is_size ? size : body)
-            return REPLY_PARAMETER_SYNTAX;
-        size |= is_size;
-        body |= is_body;
-        uint64_t octets;
-        if (is_size && (value.n > 20 || !str_to_u64(value, &octets)))
-            return REPLY_PARAMETER_SYNTAX;
-        if (is_size && config->message_bytes > 0 && octets > config->message_bytes)
-            return REPLY_TOO_BIG;
-        if (is_body && !str_ieq(value, STR("7BIT")) && !str_ieq(value, STR("8BITMIME")))
-            return REPLY_BODY_OTHER;
+    switch (s->state) {
+    case SMTP_START:
+        return REPLY_HELO_FIRST;
+    case SMTP_READY:
+        return REPLY_MAIL_FIRST;
+    case SMTP_CHUNKS:
+        return REPLY_CHUNK_BEGUN;
+    case SMTP_FAILED:
+        return REPLY_CHUNK_FAILED;
+    default:
+        return s->rcpt_refused ? REPLY_RCPT_NONE : REPLY_RCPT_FIRST;
     }
-    return rc < 0 ? REPLY_PARAMETER_SYNTAX : REPLY_MAIL_OK;
 }
 
 /* Cuts "FROM:" or "TO:" off. */
@@ -93,15 +87,15 @@ static bool cut_word(struct str *argument, struct str word)
 
 static enum reply path_reply(int rc, enum reply not_a_path, enum reply not_an_address)
 {
-    if (rc == -EILSEQ)
-        return REPLY_ADDRESS_NOT_ASCII;
+    if (rc == -ENOMEM)
+        return REPLY_LOCAL_ERROR;
     return rc == -EINVAL ? not_a_path : not_an_address;
 }
 
 static void cmd_mail(struct smtp_session *s, struct str argument)
 {
     struct str path;
-    if (s->state == SMTP_MAIL || s->state == SMTP_RCPT) {
+    if (s->state != SMTP_READY) {
         smtp_reply(s, REPLY_MAIL_NESTED);
         return;
     }
@@ -113,12 +107,16 @@ static void cmd_mail(struct smtp_session *s, struct str argument)
         smtp_reply(s, REPLY_MAIL_SYNTAX);
         return;
     }
-    int rc = smtp_path_read(&argument, SMTP_PATH_REVERSE, &path);
+    arena_reset(s->config->scratch);
+    int rc = smtp_path_read(s->config->scratch, &argument, SMTP_PATH_REVERSE, &path);
     if (rc < 0) {
         smtp_reply(s, path_reply(rc, REPLY_MAIL_SYNTAX, REPLY_MAIL_ADDRESS));
         return;
     }
-    enum reply answer = mail_parameters(s->config, argument);
+    struct smtp_parameters said;
+    enum reply answer = smtp_parameters_read(argument, s->esmtp, s->config->message_bytes, &said);
+    if (answer == REPLY_MAIL_OK && !said.utf8 && !smtp_path_is_ascii(path))
+        answer = REPLY_ADDRESS_NOT_ASCII;
     if (answer != REPLY_MAIL_OK) {
         smtp_reply(s, answer);
         return;
@@ -127,9 +125,11 @@ static void cmd_mail(struct smtp_session *s, struct str argument)
     s->mail_from_n = (uint8_t)path.n;
     if (path.n > 0)
         memcpy(s->mail_from, path.p, path.n);
+    s->utf8 = said.utf8;
     s->asked = true;
     s->mail_answer = REPLY_MAIL_OK;
     smtp_push(s, SMTP_EV_MAIL);
+    s->queue[s->queue_n - 1].size = said.size;
 }
 
 void smtp_command_mail_answer(struct smtp_session *s)
@@ -211,6 +211,9 @@ static enum reply rcpt(struct smtp_session *s, struct str address)
         return REPLY_RCPT_OK;
     if (rc == 0 && s->recipients_n >= s->config->recipients)
         return REPLY_RCPT_MANY;
+    uint32_t of_null = s->config->null_sender_recipients;
+    if (rc == 0 && s->mail_from_n == 0 && of_null > 0 && s->recipients_n >= of_null)
+        return REPLY_RCPT_MANY_NULL;
     if (rc < 0 || recipient_add(s, address, &found) < 0)
         return REPLY_LOCAL_ERROR;
     return REPLY_RCPT_OK;
@@ -219,8 +222,8 @@ static enum reply rcpt(struct smtp_session *s, struct str address)
 static void cmd_rcpt(struct smtp_session *s, struct str argument)
 {
     struct str path, keyword, value;
-    if (s->state == SMTP_READY) {
-        smtp_reply(s, REPLY_MAIL_FIRST);
+    if (s->state != SMTP_MAIL && s->state != SMTP_RCPT) {
+        smtp_reply(s, out_of_order(s));
         return;
     }
     if (!cut_word(&argument, STR("TO:"))) {
@@ -228,9 +231,12 @@ static void cmd_rcpt(struct smtp_session *s, struct str argument)
         return;
     }
     enum reply answer;
-    int rc = smtp_path_read(&argument, SMTP_PATH_FORWARD, &path);
+    arena_reset(s->config->scratch);
+    int rc = smtp_path_read(s->config->scratch, &argument, SMTP_PATH_FORWARD, &path);
     if (rc < 0)
         answer = path_reply(rc, REPLY_RCPT_SYNTAX, REPLY_RCPT_ADDRESS);
+    else if (!s->utf8 && !smtp_path_is_ascii(path))
+        answer = REPLY_ADDRESS_NOT_ASCII;
     else if ((rc = smtp_parameter_read(&argument, &keyword, &value)) != 0)
         answer = rc < 0 ? REPLY_PARAMETER_SYNTAX : REPLY_PARAMETER_UNKNOWN;
     else
@@ -246,25 +252,50 @@ static void cmd_rcpt(struct smtp_session *s, struct str argument)
     smtp_reply(s, answer);
 }
 
-/* ---- the rest ---- */
+/* ---- DATA, BDAT ---- */
 
 static void cmd_data(struct smtp_session *s, struct str argument)
 {
     (void)argument;
     if (s->state != SMTP_RCPT) {
-        smtp_reply(s, s->state == SMTP_READY ? REPLY_MAIL_FIRST
-                      : s->rcpt_refused      ? REPLY_RCPT_NONE
-                                             : REPLY_RCPT_FIRST);
+        enum reply why = out_of_order(s);
+        /* RFC 3030 section 2: from here only RSET leads out. */
+        if (s->state == SMTP_CHUNKS) {
+            s->state = SMTP_FAILED;
+            smtp_push(s, SMTP_EV_DROP);
+        }
+        smtp_reply(s, why);
         return;
     }
     s->state = SMTP_DATA;
-    smtp_data_begin(&s->data);
-    s->hops = (struct hops){0};
-    s->refused = s->truncated = false;
-    s->size = s->kept = 0;
-    smtp_push(s, SMTP_EV_DATA);
+    smtp_content_begin(s);
     smtp_reply(s, REPLY_DATA_GO);
 }
+
+/* Where the size is known the octets that follow are never read as commands, whatever is wrong. */
+static void cmd_bdat(struct smtp_session *s, struct str argument)
+{
+    uint64_t octets;
+    bool last;
+    int rc = smtp_chunk_read(argument, &octets, &last);
+    if (rc < 0) {
+        /* A message of which a chunk is missing must not be ended by those that follow. */
+        if (s->state == SMTP_CHUNKS)
+            smtp_push(s, SMTP_EV_DROP);
+        if (s->state != SMTP_START && s->state != SMTP_READY)
+            s->state = SMTP_FAILED;
+        smtp_reply(s, REPLY_CHUNK_SYNTAX);
+        return;
+    }
+    bool good = s->esmtp && (s->state == SMTP_RCPT || s->state == SMTP_CHUNKS);
+    smtp_chunk_begin(s, octets, last,
+                     rc > 0      ? REPLY_CHUNK_SYNTAX
+                     : good      ? REPLY_CHUNK_OK
+                     : !s->esmtp ? REPLY_HELO_FIRST
+                                 : out_of_order(s));
+}
+
+/* ---- the rest ---- */
 
 /* RFC 3207: nothing that was said in clear counts behind it. What came behind the command came in
  * clear too: it is thrown away here, and what is fed before smtp_session_secured is as well. */
@@ -331,6 +362,7 @@ static const struct command commands[] = {
     {STR_INIT("RCPT"), cmd_rcpt, IN_GREETED, ARG_ANY},
     {STR_INIT("MAIL"), cmd_mail, IN_GREETED, ARG_ANY},
     {STR_INIT("DATA"), cmd_data, IN_GREETED, ARG_NONE},
+    {STR_INIT("BDAT"), cmd_bdat, IN_ANY, ARG_ANY},
     {STR_INIT("EHLO"), cmd_ehlo, IN_ANY, ARG_ANY},
     {STR_INIT("HELO"), cmd_helo, IN_ANY, ARG_ANY},
     {STR_INIT("STARTTLS"), cmd_starttls, IN_ANY, ARG_NONE},
@@ -340,7 +372,6 @@ static const struct command commands[] = {
     {STR_INIT("VRFY"), cmd_vrfy, IN_ANY, ARG_SOME},
     {STR_INIT("HELP"), cmd_help, IN_ANY, ARG_ANY},
     {STR_INIT("EXPN"), cmd_not_implemented, IN_ANY, ARG_ANY},
-    {STR_INIT("BDAT"), cmd_not_implemented, IN_ANY, ARG_ANY},
     {STR_INIT("AUTH"), cmd_not_implemented, IN_ANY, ARG_ANY},
     {STR_INIT("ETRN"), cmd_not_implemented, IN_ANY, ARG_ANY},
     {STR_INIT("TURN"), cmd_not_implemented, IN_ANY, ARG_ANY},

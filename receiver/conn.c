@@ -180,6 +180,8 @@ static void count_reply(struct conn *c, enum reply r)
         RECEIVER_COUNT(s, rcpt_unknown, 1);
     else if (r == REPLY_RCPT_TOKEN)
         RECEIVER_COUNT(s, rcpt_token, 1);
+    else if (r == REPLY_RCPT_MANY_NULL)
+        RECEIVER_COUNT(s, rcpt_null_many, 1);
     else if (r == REPLY_SPOOL_FULL)
         RECEIVER_COUNT(s, no_room, 1);
     else if (r == REPLY_ADDRESS_MESSAGES)
@@ -197,7 +199,8 @@ static void count_reply(struct conn *c, enum reply r)
 static void conn_reply(struct conn *c, const struct smtp_event *ev)
 {
     struct conns *p = c->pool;
-    c->progress = conns_now(p);
+    c->progress = c->rate_since = conns_now(p);
+    c->rate_received = 0;
     if (ev->after_data)
         count_message(c, ev->reply);
     else
@@ -212,10 +215,11 @@ static void conn_reply(struct conn *c, const struct smtp_event *ev)
 }
 
 /* What the session can't know before it accepts a sender. */
-static void conn_mail(struct conn *c)
+static void conn_mail(struct conn *c, uint64_t size)
 {
     struct receiver_shared *s = c->pool->shared;
-    if (!spool_lane_has_room(c->pool->lane))
+    uint64_t keep = c->pool->smtp.keep_bytes;
+    if (!spool_lane_has_room(c->pool->lane, size < keep ? size : keep))
         smtp_session_refuse_mail(c->session, REPLY_SPOOL_FULL);
     else if (receiver_body_is_full(s))
         smtp_session_refuse_mail(c->session, REPLY_MEMORY_FULL);
@@ -231,7 +235,7 @@ static void conn_apply(struct conn *c, const struct smtp_event *ev)
         conn_reply(c, ev);
         break;
     case SMTP_EV_MAIL:
-        conn_mail(c);
+        conn_mail(c, ev->size);
         break;
     case SMTP_EV_DATA:
         conn_message_begin(c);
@@ -240,7 +244,6 @@ static void conn_apply(struct conn *c, const struct smtp_event *ev)
         conn_message_add(c, ev->bytes);
         break;
     case SMTP_EV_DROP:
-        c->dropped = true;
         conn_body_drop(c);
         break;
     case SMTP_EV_END:
@@ -284,7 +287,8 @@ static void conn_feed(struct conn *c, struct str bytes)
         conn_keep(c, rest);
     if (c->closing || c->ending || conn_is_stuck(c))
         return;
-    if (p->stopping && smtp_session_phase(c->session) == SMTP_PHASE_COMMAND) {
+    if (p->stopping && smtp_session_phase(c->session) == SMTP_PHASE_COMMAND &&
+        !smtp_session_has_message(c->session)) {
         smtp_session_end(c->session, REPLY_STOPPING);
         conn_events(c);
     } else if (c->eof) {

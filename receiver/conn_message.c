@@ -21,9 +21,7 @@ void conn_charge(struct conn *c)
 
 size_t conn_body_room(const struct conn *c)
 {
-    bool grows = c->session && !c->dropped && !c->lingering &&
-                 smtp_session_phase(c->session) == SMTP_PHASE_DATA &&
-                 !smtp_session_truncated(c->session);
+    bool grows = c->session && !c->lingering && smtp_session_body_grows(c->session);
     if (!grows || !receiver_body_is_full(c->pool->shared))
         return STREAM_READ_MAX;
     size_t left = c->body.room - c->body.n;
@@ -52,9 +50,7 @@ void conn_message_begin(struct conn *c)
 {
     struct conns *p = c->pool;
     struct spool_envelope e;
-    c->progress = c->rate_since = conns_now(p);
-    c->rate_received = 0;
-    c->dropped = false;
+    c->message_since = conns_now(p);
     c->id = id_make(clock_now());
     conn_body_drop(c);
     buf_init(&c->body, p->smtp.keep_bytes + RECEIVED_MAX);

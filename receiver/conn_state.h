@@ -49,15 +49,15 @@ struct conn {
     bool truncated;
 
     int64_t opened;
-    int64_t progress; /* end of the last command, or begin of the message */
+    int64_t progress; /* end of the last command */
+    int64_t message_since;
     int64_t paused_since;
     int64_t slow_until;     /* nothing is done before */
-    int64_t rate_since;     /* data_min_rate: begin of this while, */
+    int64_t rate_since;     /* data_min_rate: begin of this while, in content, */
     uint64_t rate_received; /* and what has come in it */
     uint32_t unknown;       /* recipients refused */
 
     unsigned pause;
-    bool dropped; /* the content in hand will be refused */
     bool waiting; /* the lane will call back */
     bool ending;  /* close once replies are sent */
     bool lingering;

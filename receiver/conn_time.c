@@ -33,13 +33,14 @@ void conn_slow(struct conn *c)
         c->slow_until = conns_now(c->pool) + SLOW_TIME;
 }
 
-/* In a while that is long enough for a network to stall, a sender has sent less than it must. */
-static bool is_too_slow(struct conn *c, int64_t time)
+/* In a while that is long enough for a network to stall, a sender of content has sent less than it
+ * must. */
+static bool is_too_slow(struct conn *c, enum smtp_phase phase, int64_t time)
 {
     const struct receiver_limits *limits = &c->pool->shared->config.limits;
     int64_t during = limits->data_timeout > 0 ? limits->data_timeout / 10 : RATE_TIME;
-    if (c->pause != 0) {
-        c->rate_since = time; /* it is we who do not read */
+    if (phase != SMTP_PHASE_DATA || c->pause != 0) {
+        c->rate_since = time; /* it has nothing to send, or it is we who do not read */
         c->rate_received = 0;
     }
     if (limits->data_min_rate == 0 || time - c->rate_since < during)
@@ -51,6 +52,18 @@ static bool is_too_slow(struct conn *c, int64_t time)
     c->rate_since = time;
     c->rate_received = 0;
     return slow;
+}
+
+/* A message has data_timeout in all, from DATA or its first chunk on; a chunk that belongs to none
+ * has it for itself. Between chunks a command is waited for. */
+static bool is_timed_out(const struct conn *c, enum smtp_phase phase, int64_t time)
+{
+    const struct receiver_limits *limits = &c->pool->shared->config.limits;
+    bool in_data = phase == SMTP_PHASE_DATA;
+    if (smtp_session_has_message(c->session) &&
+        is_over(c->message_since, limits->data_timeout, time))
+        return true;
+    return is_over(c->progress, in_data ? limits->data_timeout : limits->command_timeout, time);
 }
 
 static void conn_go_on(struct conn *c)
@@ -69,16 +82,17 @@ static void conn_tick(struct conn *c, int64_t time)
             conn_close(c);
         return;
     }
-    bool in_data = smtp_session_phase(c->session) == SMTP_PHASE_DATA;
+    enum smtp_phase phase = smtp_session_phase(c->session);
+    bool slow = is_too_slow(c, phase, time);
     if (conn_is_shaking_hands(c) && (is_over(c->progress, limits->command_timeout, time) ||
                                      is_over(c->opened, limits->session_timeout, time))) {
         RECEIVER_COUNT(c->pool->shared, tls_failed, 1);
         conn_close(c);
     } else if (is_over(c->opened, limits->session_timeout, time))
         conn_end(c, REPLY_SESSION_LONG);
-    else if (is_over(c->progress, in_data ? limits->data_timeout : limits->command_timeout, time))
+    else if (is_timed_out(c, phase, time))
         conn_end(c, REPLY_TIMED_OUT);
-    else if (in_data && is_too_slow(c, time))
+    else if (slow)
         conn_end(c, REPLY_DATA_SLOW);
     else if (conn_is_slowed(c) && time >= c->slow_until)
         conn_go_on(c);

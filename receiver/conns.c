@@ -112,8 +112,7 @@ void conns_stop(struct conns *p)
 {
     p->stopping = true;
     for (struct conn *c = p->first; c; c = c->next)
-        if (!c->closing && !c->waiting && !c->lingering &&
-            smtp_session_phase(c->session) != SMTP_PHASE_DATA)
+        if (!c->closing && !c->waiting && !c->lingering && !smtp_session_has_message(c->session))
             conn_end(c, REPLY_STOPPING);
 }
 
@@ -159,6 +158,8 @@ int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_cloc
         .recipients = config->limits.recipients,
         .bad_commands = config->limits.bad_commands,
         .unknown_recipients = config->limits.unknown_recipients,
+        .null_sender_recipients = config->limits.null_sender_recipients,
+        .bare_newlines = config->bare_newlines,
         .tls_require = config->tls_require,
         .scratch = &p->scratch,
     };

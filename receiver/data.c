@@ -1,12 +1,12 @@
 #include "receiver/data.h"
 
-/* Goes over whole lines: returns how many bytes are content before a dot at the start of a line or
- * the end of the input, and leaves the state behind them in *d. */
-static size_t lines(struct smtp_data *d, const char *p, size_t n)
+/* Goes over whole lines: returns how many bytes are content before the end of the input or, when
+ * dots count, a dot at the start of a line; and leaves the state behind them in *d. */
+static size_t lines(struct smtp_data *d, const char *p, size_t n, bool dots)
 {
     size_t i = 0;
     while (i < n) {
-        if (d->at == SMTP_DATA_LINE && p[i] == '.')
+        if (dots && d->at == SMTP_DATA_LINE && p[i] == '.')
             return i;
         const char *lf = memchr(p + i, '\n', n - i);
         size_t end = lf ? (size_t)(lf - p) : n; /* of this line, without its <LF> */
@@ -59,7 +59,7 @@ enum smtp_data_step smtp_data_next(struct smtp_data *d, struct str *in, struct s
         case SMTP_DATA_CR:
             break;
         }
-        size_t n = lines(d, in->p, in->n);
+        size_t n = lines(d, in->p, in->n, true);
         if (n > 0) {
             *ret_content = str_sub(*in, 0, n);
             *in = str_from(*in, n);
@@ -69,4 +69,9 @@ enum smtp_data_step smtp_data_next(struct smtp_data *d, struct str *in, struct s
         *in = str_from(*in, 1);
     }
     return SMTP_DATA_MORE;
+}
+
+void smtp_chunk_add(struct smtp_data *d, struct str content)
+{
+    lines(d, content.p, content.n, false);
 }

@@ -2,8 +2,8 @@
  *
  * N threads, each with its own event loop, its own SO_REUSEPORT listeners and its own journal lane.
  * A message is answered 250 only after the lane says that it is durable. Knows nothing of MIME or
- * PostgreSQL. RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 2034 and 3463 (codes),
- * 3207 (STARTTLS). */
+ * PostgreSQL. RFC 5321, 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8), 3030
+ * (CHUNKING), 9422 (LIMITS), 2034 and 3463 (codes), 3207 (STARTTLS). */
 #ifndef RECEIVER_RECEIVER_H
 #define RECEIVER_RECEIVER_H
 
@@ -29,6 +29,7 @@ struct receiver_limits {
     uint64_t message_bytes; /* announced as SIZE */
     uint64_t keep_bytes;    /* of a body; the rest is counted and dropped. Not 0 */
     uint32_t recipients;    /* of one message: more get 452 4.5.3. Not 0, <= SPOOL_RECIPIENTS_MAX */
+    uint32_t null_sender_recipients; /* the same of one with the null reverse-path */
     uint32_t connections;
     uint32_t connections_per_address; /* at a time; IPv6 by /64 */
     uint32_t messages_per_minute;     /* from one address; then 451 */
@@ -58,6 +59,7 @@ struct receiver_limits {
     X(rcpt_relay, "RCPT refused: not our domain")                                             \
     X(rcpt_unknown, "RCPT refused: the domain does not take it")                              \
     X(rcpt_token, "RCPT refused: a token that is forged, expired or of an unknown key")       \
+    X(rcpt_null_many, "RCPT answered 452: over limits.null_sender_recipients")                \
     X(bad_commands, "commands answered 500 to 504")                                           \
     X(messages_looping, "messages refused: over 100 Received lines")                          \
     X(rate_refused, "MAIL answered 451: over limits.messages_per_minute")                     \
@@ -84,6 +86,7 @@ struct receiver_config {
     struct receiver_limits limits;
     struct tls_context *tls; /* tls.h; the receiver takes a reference. NULL: no TLS */
     bool tls_require;        /* MAIL is answered 530 without it */
+    bool bare_newlines;      /* a <CR> or <LF> alone in content is content; else refused */
     struct spool *spool;
     struct receiver_counters *counters;
 };

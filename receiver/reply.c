@@ -44,18 +44,20 @@ struct str reply_wire(enum reply r, struct str arg, char room[REPLY_MAX])
     return str_of(room, hole + arg.n + behind.n);
 }
 
-struct str reply_ehlo(struct str hostname, uint64_t message_bytes, bool starttls,
-                      char room[REPLY_MAX])
+struct str reply_ehlo(struct str hostname, const struct reply_offer *offer, char room[REPLY_MAX])
 {
     int n = snprintf(room, REPLY_MAX,
                      "250-%.*s\r\n"
                      "250-PIPELINING\r\n"
                      "250-SIZE %llu\r\n"
                      "250-8BITMIME\r\n"
+                     "250-SMTPUTF8\r\n"
+                     "250-CHUNKING\r\n"
+                     "250-LIMITS RCPTMAX=%u\r\n"
                      "%s"
                      "250 ENHANCEDSTATUSCODES\r\n",
-                     STR_ARG(hostname), (unsigned long long)message_bytes,
-                     starttls ? "250-STARTTLS\r\n" : "");
+                     STR_ARG(hostname), (unsigned long long)offer->message_bytes, offer->recipients,
+                     offer->starttls ? "250-STARTTLS\r\n" : "");
     REQUIRE(n > 0 && n < REPLY_MAX);
     return str_of(room, (size_t)n);
 }

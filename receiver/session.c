@@ -45,23 +45,28 @@ void smtp_push(struct smtp_session *s, enum smtp_event_kind kind)
 void smtp_reply(struct smtp_session *s, enum reply r)
 {
     unsigned code = reply_code(r);
-    if (code >= 500 && code <= 504 && s->config->bad_commands > 0 &&
+    /* Many chunks may be on their way when the first is refused: they are no mistakes. */
+    if (code >= 500 && code <= 504 && r != REPLY_CHUNK_FAILED && s->config->bad_commands > 0 &&
         s->bad++ >= s->config->bad_commands)
         r = REPLY_BAD_COMMANDS;
     smtp_push(s, SMTP_EV_REPLY);
     struct smtp_event *event = &s->queue[s->queue_n - 1];
     event->reply = r;
-    event->bytes = r == REPLY_EHLO_OK ? reply_ehlo(s->config->hostname, s->config->message_bytes,
-                                                   s->config->starttls && !s->tls, s->wire)
+    const struct reply_offer offer = {s->config->message_bytes, s->config->recipients,
+                                      s->config->starttls && !s->tls};
+    event->bytes = r == REPLY_EHLO_OK ? reply_ehlo(s->config->hostname, &offer, s->wire)
                                       : reply_wire(r, s->config->hostname, s->wire);
-    if (reply_code(r) == 421 || r == REPLY_QUIT_OK)
+    if (reply_code(r) == 421 || r == REPLY_QUIT_OK || r == REPLY_CHUNK_HUGE)
         smtp_push(s, SMTP_EV_CLOSE);
 }
 
 void smtp_transaction_reset(struct smtp_session *s)
 {
+    if (s->state == SMTP_CHUNKS)
+        smtp_push(s, SMTP_EV_DROP);
     if (s->state != SMTP_START)
         s->state = SMTP_READY;
+    s->utf8 = false;
     s->mail_from_n = 0;
     s->rcpt_refused = false;
     s->recipients_n = 0;
@@ -148,70 +153,6 @@ static void line_step(struct smtp_session *s)
     s->in = (struct str){0};
 }
 
-/* ---- content ---- */
-
-static void data_refuse(struct smtp_session *s, enum reply why)
-{
-    if (s->refused)
-        return;
-    s->refused = true;
-    s->data_answer = why;
-    smtp_push(s, SMTP_EV_DROP);
-}
-
-/* True when *ret is an event with bytes. */
-static bool data_content(struct smtp_session *s, struct str content, struct smtp_event *ret)
-{
-    s->size += content.n;
-    hops_add(&s->hops, content);
-    if (s->data.bare)
-        data_refuse(s, REPLY_DATA_BARE);
-    else if (hops_is_loop(&s->hops))
-        data_refuse(s, REPLY_LOOP);
-    else if (s->config->message_bytes > 0 && s->size > s->config->message_bytes)
-        data_refuse(s, REPLY_TOO_BIG);
-    if (s->refused)
-        return false;
-    uint64_t room = s->config->keep_bytes - s->kept;
-    if (content.n > room) {
-        s->truncated = true;
-        content = str_sub(content, 0, (size_t)room);
-    }
-    s->kept += content.n;
-    *ret = (struct smtp_event){.kind = SMTP_EV_BODY, .bytes = content};
-    return content.n > 0;
-}
-
-static void data_end(struct smtp_session *s)
-{
-    if (!s->refused) {
-        s->state = SMTP_WAIT;
-        smtp_push(s, SMTP_EV_END);
-        return;
-    }
-    smtp_transaction_reset(s);
-    /* Whichever was seen first depends on how the bytes were cut; the reply must not. */
-    smtp_reply(s, s->data.bare             ? REPLY_DATA_BARE
-                  : hops_is_loop(&s->hops) ? REPLY_LOOP
-                                           : s->data_answer);
-    s->queue[s->queue_n - 1].after_data = true;
-}
-
-static bool data_step(struct smtp_session *s, struct smtp_event *ret)
-{
-    struct str content;
-    switch (smtp_data_next(&s->data, &s->in, &content)) {
-    case SMTP_DATA_CONTENT:
-        return data_content(s, content, ret);
-    case SMTP_DATA_END:
-        data_end(s);
-        return false;
-    case SMTP_DATA_MORE:
-        break;
-    }
-    return false;
-}
-
 /* ---- the outside ---- */
 
 void smtp_session_feed(struct smtp_session *s, struct str bytes)
@@ -232,11 +173,12 @@ bool smtp_session_next(struct smtp_session *s, struct smtp_event *ret)
             s->in = (struct str){0};
         if (s->asked)
             smtp_command_mail_answer(s);
-        else if (s->state == SMTP_WAIT || s->state == SMTP_CLOSED || s->in.n == 0)
+        else if (s->state == SMTP_WAIT || s->state == SMTP_CLOSED ||
+                 (s->in.n == 0 && !smtp_chunk_is_whole(s)))
             return false;
-        else if (s->state != SMTP_DATA)
+        else if (s->state != SMTP_DATA && s->state != SMTP_CHUNK)
             line_step(s);
-        else if (data_step(s, ret))
+        else if (smtp_content_step(s, ret))
             return true;
     }
 }
@@ -252,6 +194,7 @@ enum smtp_phase smtp_session_phase(const struct smtp_session *s)
 {
     switch (s->state) {
     case SMTP_DATA:
+    case SMTP_CHUNK:
         return SMTP_PHASE_DATA;
     case SMTP_WAIT:
         return SMTP_PHASE_WAIT;
@@ -263,6 +206,8 @@ enum smtp_phase smtp_session_phase(const struct smtp_session *s)
     case SMTP_READY:
     case SMTP_MAIL:
     case SMTP_RCPT:
+    case SMTP_CHUNKS:
+    case SMTP_FAILED:
         break;
     }
     return SMTP_PHASE_COMMAND;
@@ -274,10 +219,21 @@ void smtp_session_refuse_mail(struct smtp_session *s, enum reply why)
     s->mail_answer = why;
 }
 
+bool smtp_session_has_message(const struct smtp_session *s)
+{
+    return s->state == SMTP_DATA || s->state == SMTP_CHUNKS ||
+           (s->state == SMTP_CHUNK && s->chunk.answer == REPLY_CHUNK_OK);
+}
+
 void smtp_session_refuse_data(struct smtp_session *s, enum reply why)
 {
-    REQUIRE(s->state == SMTP_DATA);
-    data_refuse(s, why);
+    if (smtp_session_has_message(s))
+        smtp_content_refuse(s, why);
+}
+
+bool smtp_session_body_grows(const struct smtp_session *s)
+{
+    return smtp_session_has_message(s) && !s->refused && !s->truncated;
 }
 
 static struct spool_recipient recipient_out(const struct smtp_session *s,
@@ -307,18 +263,26 @@ static struct spool_recipient recipient_out(const struct smtp_session *s,
     };
 }
 
+/* RFC 3848, RFC 6531 section 4.3. */
+static struct str protocol(const struct smtp_session *s)
+{
+    if (!s->esmtp)
+        return STR("SMTP");
+    if (s->utf8)
+        return s->tls ? STR("UTF8SMTPS") : STR("UTF8SMTP");
+    return s->tls ? STR("ESMTPS") : STR("ESMTP");
+}
+
 void smtp_session_envelope(const struct smtp_session *s,
                            struct spool_recipient list[SPOOL_RECIPIENTS_MAX],
                            struct spool_envelope *ret)
 {
-    REQUIRE(s->state == SMTP_DATA || s->state == SMTP_WAIT);
+    REQUIRE(smtp_session_has_message(s) || s->state == SMTP_WAIT);
     for (uint32_t i = 0; i < s->recipients_n; i++)
         list[i] = recipient_out(s, &s->recipients[i]);
     *ret = (struct spool_envelope){
         .helo = str_of(s->helo, s->helo_n),
-        .protocol = !s->esmtp ? STR("SMTP")
-                    : s->tls  ? STR("ESMTPS")
-                              : STR("ESMTP"),
+        .protocol = protocol(s),
         .mail_from = str_of(s->mail_from, s->mail_from_n),
         .recipients = list,
         .recipients_n = s->recipients_n,

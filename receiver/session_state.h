@@ -1,4 +1,8 @@
-/* session_state.h - the fields of a session, for session.c and command.c only. */
+/* session_state.h - the fields of a session, and what its files do for each other; for them only.
+ *
+ *   session.c  bytes in, events out; command lines put together; what the owner may call
+ *   command.c  what each command does
+ *   content.c  the content of a message, behind DATA or in the chunks of BDAT */
 #ifndef RECEIVER_SESSION_STATE_H
 #define RECEIVER_SESSION_STATE_H
 
@@ -13,6 +17,9 @@ enum smtp_state {
     SMTP_MAIL, /* a sender, no recipient yet */
     SMTP_RCPT,
     SMTP_DATA,
+    SMTP_CHUNK,  /* the octets of a chunk */
+    SMTP_CHUNKS, /* behind a chunk that was not the last */
+    SMTP_FAILED, /* a chunk was refused: RSET or EHLO */
     SMTP_WAIT,
     SMTP_TLS, /* the handshake; no input counts */
     SMTP_CLOSED,
@@ -26,6 +33,10 @@ enum {
     SMTP_HELO_MAX = 255,
     SMTP_PATH_MAX = 254,
     SMTP_QUEUE_MAX = 4,
+    /* A chunk that would only be dropped is not even read when it is so many times as long as a
+     * message may be, or longer than this. */
+    SMTP_CHUNK_TIMES = 4,
+    SMTP_CHUNK_DROP_MAX = 1 << 30,
 };
 
 /* What text holds of one recipient, in this order. */
@@ -52,6 +63,15 @@ struct smtp_recipient {
     bool verified;
 };
 
+/* The chunk whose octets come. */
+struct smtp_chunk {
+    uint64_t left;
+    bool last;
+    bool counted;         /* the answer is that of a message */
+    enum reply answer;    /* other than REPLY_CHUNK_OK: it is dropped and answered so */
+    enum smtp_state then; /* ... and the session is in this state */
+};
+
 struct smtp_session {
     const struct smtp_config *config;
     struct str in;
@@ -63,6 +83,7 @@ struct smtp_session {
     enum smtp_state state;
     bool esmtp;
     bool tls;
+    bool utf8;         /* MAIL came with SMTPUTF8 */
     bool asked;        /* SMTP_EV_MAIL was given, the reply not */
     bool rcpt_refused; /* in this transaction */
     enum reply mail_answer;
@@ -74,6 +95,7 @@ struct smtp_session {
     bool line_skip;  /* answered already: forget it up to its end */
     uint32_t line_skipped;
 
+    struct smtp_chunk chunk;
     struct smtp_data data;
     struct hops hops;
     bool refused; /* the content: its end is answered with data_answer */
@@ -98,6 +120,22 @@ void smtp_push(struct smtp_session *s, enum smtp_event_kind kind);
 void smtp_reply(struct smtp_session *s, enum reply r);
 /* Ends the transaction, keeps EHLO. */
 void smtp_transaction_reset(struct smtp_session *s);
+
+/* SMTP_EV_DATA: content of a message begins. */
+void smtp_content_begin(struct smtp_session *s);
+/* It will be refused with why. */
+void smtp_content_refuse(struct smtp_session *s, enum reply why);
+/* Takes octets of SMTP_DATA or SMTP_CHUNK, or the end of a chunk; true when *ret is an event with
+ * bytes. */
+bool smtp_content_step(struct smtp_session *s, struct smtp_event *ret);
+/* So many octets follow. answer: REPLY_CHUNK_OK when they belong to the message, else they are
+ * dropped and answered so (RFC 3030 section 2). */
+void smtp_chunk_begin(struct smtp_session *s, uint64_t octets, bool last, enum reply answer);
+
+static inline bool smtp_chunk_is_whole(const struct smtp_session *s)
+{
+    return s->state == SMTP_CHUNK && s->chunk.left == 0;
+}
 
 /* Carries out one command line (without its end); command.c. */
 void smtp_command(struct smtp_session *s, struct str line);

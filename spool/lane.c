@@ -16,7 +16,7 @@ enum {
     WAITING_MAX = 64 << 20,   /* bytes that wait for the disk */
     BACKOFF_MIN = 100 * 1000, /* microseconds without a try after the disk was full */
     BACKOFF_MAX = 1000 * 1000,
-    ROOM_AT_MAIL = 4096, /* the least that a record will need */
+    ROOM_AT_MAIL = 4096, /* what a record will need beside its body */
 };
 
 struct spool_lane {
@@ -124,9 +124,9 @@ static bool disk_was_full(const struct spool_lane *l)
     return until && clock_monotonic() < until;
 }
 
-bool spool_lane_has_room(const struct spool_lane *l)
+bool spool_lane_has_room(const struct spool_lane *l, uint64_t body)
 {
-    return usage_has_room(l->s, ROOM_AT_MAIL) && !disk_was_full(l);
+    return usage_has_room(l->s, ROOM_AT_MAIL + body) && !disk_was_full(l);
 }
 
 static int append_locked(struct spool_lane *l, const struct record_head *head, struct str body,

@@ -150,8 +150,9 @@ int spool_append(struct spool_lane *l, const struct spool_envelope *envelope, st
 /* Calls done() of all records whose fate is known. */
 void spool_lane_reap(struct spool_lane *l);
 
-/* False when an append now would answer -ENOSPC: reply 452 4.3.1 at MAIL already. */
-bool spool_lane_has_room(const struct spool_lane *l);
+/* False when an append of a body of so many bytes would answer -ENOSPC now: reply 452 4.3.1 at MAIL
+ * already. */
+bool spool_lane_has_room(const struct spool_lane *l, uint64_t body);
 
 /* ---- reading: one worker per lane ---- */
 

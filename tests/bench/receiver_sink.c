@@ -4,9 +4,10 @@
  *
  * Listens on 127.0.0.1 and [::1], takes mail for dom.example (any) and rp.example (verp). Names:
  * threads, and the fields of struct receiver_limits (times in milliseconds), spool_bytes, grace,
- * tls_require, implicit (a port on 127.0.0.1). certificate=FILE key=FILE, up to four times:
- * STARTTLS is offered. SIGHUP reads those files anew and prints "reloaded" or what is wrong. Prints
- * "ready" once it listens. SIGTERM stops it; then its counters are printed, name=value, one a line.
+ * tls_require, bare_newlines, implicit (a port on 127.0.0.1). certificate=FILE key=FILE, up to four
+ * times: STARTTLS is offered. SIGHUP reads those files anew and prints "reloaded" or what is wrong.
+ * Prints "ready" once it listens. SIGTERM stops it; then its counters are printed, name=value, one
+ * a line.
  */
 #include "base/require.h"
 #include "receiver/receiver.h"
@@ -21,6 +22,7 @@
     X(message_bytes, 1)           \
     X(keep_bytes, 1)              \
     X(recipients, 1)              \
+    X(null_sender_recipients, 1)  \
     X(connections, 1)             \
     X(connections_per_address, 1) \
     X(messages_per_minute, 1)     \
@@ -37,7 +39,7 @@ struct options {
     unsigned threads;
     uint64_t spool_bytes;
     int64_t grace;
-    bool tls_require;
+    bool tls_require, bare_newlines;
     uint16_t implicit;
     struct tls_pair pairs[4];
     size_t certificates_n, keys_n;
@@ -71,6 +73,8 @@ static int option_read(struct options *o, struct str text)
         o->spool_bytes = value;
     else if (str_eq(name, STR("tls_require")))
         o->tls_require = value != 0;
+    else if (str_eq(name, STR("bare_newlines")))
+        o->bare_newlines = value != 0;
     else if (str_eq(name, STR("implicit")))
         o->implicit = (uint16_t)value;
     else if (str_eq(name, STR("grace")))
@@ -147,6 +151,7 @@ int main(int argc, char **argv)
             .listen_n = o.implicit ? 3 : 2,
             .tls = tls,
             .tls_require = o.tls_require,
+            .bare_newlines = o.bare_newlines,
             .threads = o.threads,
             .returnpath = set,
             .limits = o.limits,

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Real clients deliver: swaks, smtp-source, Python's smtplib, and a real Postfix whose genuine bounce
 for an unknown local user becomes an event and a suppression."""
+import email.message
+import email.policy
 import shutil
 import smtplib
 import subprocess
@@ -42,7 +44,8 @@ def swaks(setup, ledger):
 def by_smtplib(setup, ledger):
     with smtplib.SMTP("127.0.0.1", setup.port, timeout=30) as client:
         client.ehlo("smtplib.example.test")
-        for feature in ("pipelining", "size", "8bitmime", "enhancedstatuscodes"):
+        for feature in ("pipelining", "size", "8bitmime", "enhancedstatuscodes", "smtputf8",
+                        "chunking", "limits"):
             expect(client.has_extn(feature), f"EHLO does not offer {feature.upper()}")
         for options in ([], ["BODY=8BITMIME"]):  # it adds size= by itself
             address = ledger.new_address()
@@ -55,6 +58,54 @@ def by_smtplib(setup, ledger):
         except smtplib.SMTPRecipientsRefused as e:
             code = list(e.recipients.values())[0][0]
             expect(code == 550, f"a foreign domain was refused with {code}, expected 550")
+
+
+def by_chunks(setup, ledger):
+    """smtplib has no BDAT: its socket is told what to say."""
+    with smtplib.SMTP("127.0.0.1", setup.port, timeout=30) as client:
+        client.ehlo("chunks.example.test")
+        address = ledger.new_address()
+        message = bounce(address)
+        client.mail("", [f"size={len(message)}"])
+        client.rcpt(f"list+user=example.org@{DOMAIN}")
+        pieces = [message[at:at + 777] for at in range(0, len(message), 777)]
+        for i, piece in enumerate(pieces):
+            last = b" LAST" if i + 1 == len(pieces) else b""
+            client.send(b"BDAT %d%s\r\n" % (len(piece), last) + piece)
+            code, text = client.getreply()
+            expect(code == 250, f"BDAT was answered {code} {text}")
+        ledger.note("acked", address, digest(message))
+
+
+def by_smtputf8(setup):
+    """Mailboxes beyond ASCII on both sides (RFC 6531), as they are in the row."""
+    sender, recipient = "b\u00fccher@b\u00fccher.example.org", f"list+j\u00f6rg=example.org@{DOMAIN}"
+    message = email.message.EmailMessage(policy=email.policy.SMTPUTF8)
+    message["From"], message["To"], message["Subject"] = sender, recipient, "Gr\u00fc\u00dfe"
+    message.set_content("Hello\r\n")
+    with smtplib.SMTP("127.0.0.1", setup.port, timeout=30) as client:
+        client.send_message(message, sender, [recipient])
+
+    def arrived():
+        return setup.pg.sql("select m.protocol, m.mail_from, m.rcpt_to from bouncemx.message m "
+                            f"where m.mail_from = '{sender}'")
+    rows = wait_until("the message with SMTPUTF8", 30, arrived)
+    expect(len(rows) == 1 and rows[0][0] == "UTF8SMTP" and recipient in rows[0][2],
+           f"rows of {sender}: {rows}")
+
+
+def settings(setup, accept, recipients):
+    """What the configuration says of bare line ends and of recipients of reports."""
+    with smtplib.SMTP("127.0.0.1", setup.port, timeout=30) as client:
+        client.ehlo("settings.example.test")
+        client.mail("")
+        for i in range(recipients):
+            expect(client.rcpt(f"list{i}@{DOMAIN}")[0] == 250, f"recipient {i} was refused")
+        code, text = client.rcpt(f"more@{DOMAIN}")
+        expect((code, text[:5]) == (452, b"4.5.3"), f"recipient {recipients}: {code} {text}")
+        client.send(b"BDAT 10 LAST\r\none\r\ntwo\n\n")
+        code, text = client.getreply()
+        expect(code == (250 if accept else 550), f"bare <LF>: {code} {text}")
 
 
 def smtp_source(setup):
@@ -108,6 +159,9 @@ def test(setup):
     skipped = []
     for name, step in (("swaks", lambda: swaks(setup, ledger)),
                        ("smtplib", lambda: by_smtplib(setup, ledger)),
+                       ("chunks", lambda: by_chunks(setup, ledger)),
+                       ("smtputf8", lambda: by_smtputf8(setup)),
+                       ("settings", lambda: settings(setup, False, 100)),
                        ("smtp-source", lambda: smtp_source(setup)),
                        ("postfix", lambda: setup.note(postfix_said=postfix(setup)))):
         try:
@@ -117,6 +171,10 @@ def test(setup):
             skipped.append(f"{name} ({e})")
         except harness.Failure as e:
             raise harness.Failure(f"{name}: {e}") from None
+    setup.stop("receive")
+    setup.configure(receiver={"bare_newlines": "accept"}, limits={"null_sender_recipients": 2})
+    setup.start("receive")
+    settings(setup, True, 2)
     setup.wait_drained(ledger)
     setup.stop("receive")
     setup.stop("process")

@@ -239,7 +239,7 @@ static void *write_lane(void *arg)
         }
         spool_lane_reap(l);
         usleep(100);
-        if (!spool_lane_has_room(l))
+        if (!spool_lane_has_room(l, 0))
             usleep(2000);
     }
     spool_lane_close(l);

@@ -8,9 +8,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     for (int kind = SMTP_PATH_REVERSE; kind <= SMTP_PATH_FORWARD; kind++) {
+        struct arena scratch = arena_make(16 * 1024);
         struct str in = str_of(data, size), rest = in, path, keyword, value;
-        if (smtp_path_read(&rest, (enum smtp_path_kind)kind, &path) < 0)
+        int rc = smtp_path_read(&scratch, &rest, (enum smtp_path_kind)kind, &path);
+        arena_free(&scratch);
+        if (rc < 0)
             continue;
+        REQUIRE(str_is_utf8(path));
         REQUIRE(path.n <= ADDRESS_MAX && path.n + 2 + rest.n <= size);
         struct address parts;
         if (path.n > 0 && !str_ieq(path, STR("postmaster")))

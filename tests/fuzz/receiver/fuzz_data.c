@@ -1,5 +1,5 @@
 /* Any content, in one piece and cut in three by its first two bytes: the same result, and the same
- * as a byte-wise reading of RFC 5321 section 4.5.2. */
+ * as a byte-wise reading of RFC 5321 section 4.5.2; then as chunks, where no dot counts. */
 #include "base/buf.h"
 #include "base/require.h"
 #include "receiver/data.h"
@@ -54,6 +54,23 @@ static void reference(struct str in, struct result *r)
     }
 }
 
+static void chunks(struct str in, size_t one, size_t two)
+{
+    struct smtp_data d;
+    smtp_data_begin(&d);
+    smtp_chunk_add(&d, str_sub(in, 0, one));
+    smtp_chunk_add(&d, str_sub(in, one, two));
+    smtp_chunk_add(&d, str_from(in, two));
+    bool bare = false;
+    for (size_t i = 0; i < in.n; i++)
+        if (in.p[i] == '\n')
+            bare |= i == 0 || in.p[i - 1] != '\r';
+        else
+            bare |= i > 0 && in.p[i - 1] == '\r';
+    REQUIRE(d.bare == bare);
+    REQUIRE(smtp_chunk_is_open(&d) == (in.n > 0 && in.p[in.n - 1] == '\r'));
+}
+
 static void same(const struct result *a, const struct result *b)
 {
     REQUIRE(a->ended == b->ended && a->bare == b->bare && a->rest == b->rest);
@@ -85,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reference(in, &slow);
     same(&whole, &cut);
     same(&whole, &slow);
+    chunks(in, one, two);
     buf_free(&whole.content);
     buf_free(&cut.content);
     buf_free(&slow.content);

@@ -2,6 +2,7 @@
  * and messages, every reply whole, no event behind the close, no more kept than the limits say. */
 #include "base/buf.h"
 #include "base/require.h"
+#include "reader.h"
 #include "receiver/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,20 +13,6 @@ static const struct returnpath_domain list[] = {
     {.name = STR_INIT("a.example"), .accept = RETURNPATH_ACCEPT_ANY},
     {.name = STR_INIT("b.example"), .accept = RETURNPATH_ACCEPT_VERP},
 };
-
-/* Made once: OpenSSL's set-up would take longer than a session. */
-static struct returnpath_reader *reader_once(void)
-{
-    static const struct returnpath_set_config config = {.domains = list, .domains_n = 2};
-    static struct returnpath_reader *reader;
-    if (!reader) {
-        struct returnpath_set *set = NULL;
-        REQUIRE(returnpath_set_new(&config, &set, NULL) == 0);
-        REQUIRE(returnpath_reader_new(set, &reader) == 0);
-        returnpath_set_unref(set);
-    }
-    return reader;
-}
 
 struct trace {
     struct buf events; /* all that came out in order, a body at its end */
@@ -64,11 +51,14 @@ static void play(struct smtp_session *s, struct str bytes, struct trace *t)
             REQUIRE(buf_add(&t->events, ev.bytes) == 0);
             break;
         case SMTP_EV_BODY:
-            REQUIRE(ev.bytes.n > 0);
+            REQUIRE(ev.bytes.n > 0 && smtp_session_has_message(s));
             REQUIRE(buf_add(&t->body, ev.bytes) == 0);
             break;
-        case SMTP_EV_DATA:
         case SMTP_EV_DROP:
+            REQUIRE(!smtp_session_body_grows(s));
+            buf_clear(&t->body);
+            break;
+        case SMTP_EV_DATA:
             buf_clear(&t->body);
             break;
         case SMTP_EV_END:
@@ -110,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct arena scratch = arena_make(64 * 1024);
     const struct smtp_config config = {
-        .reader = reader_once(),
+        .reader = reader_once(list, 2),
         .hostname = STR("mx"),
         .message_bytes = 1000,
         .keep_bytes = KEEP,
@@ -119,6 +109,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .tls_require = data[0] & 8,
         .bad_commands = data[0] & 1 ? 0 : 5,
         .unknown_recipients = data[0] & 2 ? 0 : 3,
+        .null_sender_recipients = data[0] & 16 ? 2 : 0,
+        .bare_newlines = data[0] & 32,
         .scratch = &scratch,
     };
     struct str in = str_of(data + 2, size - 2);

@@ -56,17 +56,35 @@ static const struct {
     {"<a@[1.2.3.4>", SMTP_PATH_FORWARD, -EBADMSG, NULL, NULL},
     {"<a@[1.2.3.4]x>", SMTP_PATH_FORWARD, -EBADMSG, NULL, NULL},
     {"<a@b(c).example>", SMTP_PATH_FORWARD, -EBADMSG, NULL, NULL},
-    {"<a@b\303\274.example>", SMTP_PATH_FORWARD, -EILSEQ, NULL, NULL},
-    {"<\303\274@b.example>", SMTP_PATH_REVERSE, -EILSEQ, NULL, NULL},
+    /* RFC 6531 section 3.3 */
+    {"<a@b\303\274.example>", SMTP_PATH_FORWARD, 0, "a@b\303\274.example", ""},
+    {"<\303\274@b.example>", SMTP_PATH_REVERSE, 0, "\303\274@b.example", ""},
+    {"<\"\303\274 \"@b.example>", SMTP_PATH_REVERSE, 0, "\"\303\274 \"@b.example", ""},
+    {"<@b\303\274.example:a@b.example>", SMTP_PATH_REVERSE, 0, "a@b.example", ""},
+    {"<\340\270\207@\340\270\207.example>", SMTP_PATH_FORWARD, 0,
+     "\340\270\207@\340\270\207.example", ""},
+    {"<\374@b.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<\300\200@b.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<\355\240\200@b.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<a\302\233@b.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<a@b\374.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<a@\303\274..example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<a@\303\274.example.>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<a@-\303\274.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<a@\342\202\254\342\200\250.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<a@[\303\274]>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
+    {"<@\374.example:a@b.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
     {"<\"\001\"@b.example>", SMTP_PATH_REVERSE, -EBADMSG, NULL, NULL},
 };
 
 static void test_paths(void **state)
 {
     (void)state;
+    struct arena scratch = arena_make(4096);
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        arena_reset(&scratch);
         struct str rest = str_c(paths[i].in), path = {0};
-        int rc = smtp_path_read(&rest, paths[i].kind, &path);
+        int rc = smtp_path_read(&scratch, &rest, paths[i].kind, &path);
         if (rc != paths[i].rc)
             fail_msg("%s: %d, expected %d", paths[i].in, rc, paths[i].rc);
         if (rc == 0 && (!str_eq(path, str_c(paths[i].path)) || !str_eq(rest, str_c(paths[i].rest))))
@@ -74,12 +92,24 @@ static void test_paths(void **state)
         if (rc < 0)
             assert_true(str_eq(rest, str_c(paths[i].in)) && str_is_absent(path));
     }
+    arena_free(&scratch);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    struct arena scratch = arena_make(8);
+    struct str path, rest = STR("<a@b\303\274.example>");
+    assert_int_equal(smtp_path_read(&scratch, &rest, SMTP_PATH_FORWARD, &path), -ENOMEM);
+    assert_int_equal(rest.n, 15);
+    arena_free(&scratch);
 }
 
 /* RFC 5321 section 4.5.3.1.3: a path of 256 octets, so an address of 254. */
 static void test_longest(void **state)
 {
     (void)state;
+    struct arena scratch = arena_make(4096);
     for (size_t n = 253; n <= 256; n++) {
         char text[300];
         struct str path, rest;
@@ -87,9 +117,10 @@ static void test_longest(void **state)
         text[0] = '<';
         memcpy(text + n - 7, "@d.test>", 8);
         rest = str_of(text, n + 1);
-        int rc = smtp_path_read(&rest, SMTP_PATH_FORWARD, &path);
+        int rc = smtp_path_read(&scratch, &rest, SMTP_PATH_FORWARD, &path);
         assert_int_equal(rc, n - 1 + 0 <= 254 ? 0 : -EBADMSG);
     }
+    arena_free(&scratch);
 }
 
 static void test_parameters(void **state)
@@ -133,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_longest),
         cmocka_unit_test(test_parameters),
     };

@@ -99,6 +99,39 @@ static void test_cases(void **state)
     buf_free(&content);
 }
 
+/* In chunks no dot means anything; what stands alone is found over every cut. */
+static void test_chunks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in;
+        bool bare, open;
+    } t[] = {
+        {"", false, false},
+        {".\r\n", false, false},
+        {"a\r\n.\r\n", false, false},
+        {"a\r\n..\r\nb", false, false},
+        {"a\r", false, true},
+        {".\r", false, true},
+        {"a\r\n\r", false, true},
+        {"\n", true, false},
+        {"a\n.\r\n", true, false},
+        {"a\r.\r\n", true, false},
+        {"a\r\n.\r\r\n", true, false},
+        {"a\r\r", true, true},
+        {"\r\r\n", true, false},
+    };
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+        for (size_t cut = 0; cut <= strlen(t[i].in); cut++) {
+            struct smtp_data d;
+            smtp_data_begin(&d);
+            smtp_chunk_add(&d, str_sub(str_c(t[i].in), 0, cut));
+            smtp_chunk_add(&d, str_from(str_c(t[i].in), cut));
+            if (d.bare != t[i].bare || smtp_chunk_is_open(&d) != t[i].open)
+                fail_msg("case %zu cut at %zu: bare %d", i, cut, d.bare);
+        }
+}
+
 /* Content without a dot at the start of a line is one stretch, however many lines it has. */
 static void test_blocks(void **state)
 {
@@ -120,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,15 @@ static void test_received(void **state)
                "\tfor <b+u=x.example@rp.example>\r\n"
                "\ttls TLS_AES_256_GCM_SHA384;\r\n"
                "\tSat, 31 Jan 2026 08:09:10 +0000\r\n");
+    /* RFC 6531 section 4.3; section 3.7.3: the address may stand as it is. */
+    e = envelope();
+    e.protocol = STR("UTF8SMTP");
+    const struct spool_recipient utf8 = {.address = STR("b\xc3\xbc@rp.example")};
+    e.recipients = &utf8;
+    expect(&e, "Received: from client.example ([192.0.2.1])\r\n"
+               "\tby mx.example with UTF8SMTP id 01020304-0506-0708-090a-0b0c0d0e0000\r\n"
+               "\tfor <b\xc3\xbc@rp.example>;\r\n"
+               "\tSat, 31 Jan 2026 08:09:10 +0000\r\n");
     e = envelope();
     e.recipients_n = 2;
     e.client_address = STR("2001:db8::1");

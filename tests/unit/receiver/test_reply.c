@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -27,6 +28,44 @@ static void test_table(void **state)
         assert_int_equal(plain, table[r].enhanced[0] == '\0');
         if (!plain)
             assert_int_equal(table[r].enhanced[0], table[r].code[0]);
+    }
+}
+
+/* Every reply is a row of docs/smtp.md, and every row there a reply. Rows that are missing are said
+ * as they have to be. */
+static void test_documented(void **state)
+{
+    (void)state;
+    static char text[64 * 1024];
+    FILE *f = fopen(TEST_SOURCE_DIR "/docs/smtp.md", "rb");
+    assert_non_null(f);
+    struct str page = str_of(text, fread(text, 1, sizeof(text), f));
+    fclose(f);
+    size_t rows = 0, missing = 0;
+    for (enum reply r = 0; r < REPLY_EHLO_OK; r++) {
+        char row[300];
+        snprintf(row, sizeof(row), "\n| %s%s%s | `%s` | %s |\n", table[r].code,
+                 table[r].enhanced[0] ? " " : "", table[r].enhanced, table[r].text, table[r].rfc);
+        if (str_find(page, str_c(row), 0) == page.n) {
+            fprintf(stderr, "%s", row + 1);
+            missing++;
+        }
+    }
+    struct str rest = str_from(page, str_find(page, STR("\n## Replies\n"), 0)), line;
+    while (str_line(&rest, &line))
+        rows += line.n > 2 && str_starts(line, STR("| ")) && ascii_is_digit(line.p[2]);
+    assert_int_equal(missing, 0);
+    assert_int_equal(rows, REPLY_EHLO_OK);
+
+    char room[REPLY_MAX];
+    rest = reply_ehlo(STR("mx.example"), &(struct reply_offer){1, 1, true}, room);
+    str_line(&rest, &line); /* the host name */
+    while (str_line(&rest, &line)) {
+        char row[100];
+        struct str words = str_from(line, 4), keyword = str_cut(&words, ' ');
+        snprintf(row, sizeof(row), "\n| %.*s |", STR_ARG(keyword));
+        if (str_find(page, str_c(row), 0) == page.n)
+            fail_msg("docs/smtp.md has no row \"%s\"", row + 1);
     }
 }
 
@@ -66,12 +105,21 @@ static void test_ehlo(void **state)
 {
     (void)state;
     char room[REPLY_MAX];
-    assert_true(str_eq(reply_ehlo(STR("mx.example"), 10485760, false, room),
-                       STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n"
-                           "250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n")));
-    assert_true(str_eq(reply_ehlo(STR("mx.example"), 0, true, room),
-                       STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n"
-                           "250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n")));
+    assert_true(
+        str_eq(reply_ehlo(STR("mx.example"), &(struct reply_offer){10485760, 100, false}, room),
+               STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n"
+                   "250-SMTPUTF8\r\n250-CHUNKING\r\n250-LIMITS RCPTMAX=100\r\n"
+                   "250 ENHANCEDSTATUSCODES\r\n")));
+    assert_true(
+        str_eq(reply_ehlo(STR("mx.example"), &(struct reply_offer){0, 1, true}, room),
+               STR("250-mx.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n"
+                   "250-SMTPUTF8\r\n250-CHUNKING\r\n250-LIMITS RCPTMAX=1\r\n250-STARTTLS\r\n"
+                   "250 ENHANCEDSTATUSCODES\r\n")));
+    char longest[253];
+    memset(longest, 'x', sizeof(longest));
+    assert_true(reply_ehlo(str_of(longest, sizeof(longest)),
+                           &(struct reply_offer){UINT64_MAX, UINT32_MAX, true}, room)
+                    .n < REPLY_MAX);
     assert_int_equal(reply_code(REPLY_EHLO_OK), 250);
 }
 
@@ -79,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_documented),
         cmocka_unit_test(test_wire),
         cmocka_unit_test(test_ehlo),
     };

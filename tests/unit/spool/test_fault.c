@@ -99,7 +99,7 @@ static void failed_sync_is_not_tried_again(void **state)
     assert_int_equal(append_wait(l, 1, STR("a")), 0);
     atomic_store(&fail_fdatasync, 1);
     assert_int_equal(append_wait(l, 2, STR("b")), -EIO);
-    assert_true(spool_lane_has_room(l));
+    assert_true(spool_lane_has_room(l, 0));
     assert_int_equal(next_number(r, NULL), 1);
     assert_int_equal(next_number(r, NULL), 0);
     char paths[8][128];
@@ -130,7 +130,7 @@ enum { BACKOFF_LEAST = 100 * 1000 };
 
 static bool refused_meanwhile(struct spool_lane *l, int64_t before_full)
 {
-    bool room = spool_lane_has_room(l);
+    bool room = spool_lane_has_room(l, 0);
     bool in_time = clock_monotonic() - before_full < BACKOFF_LEAST;
     if (in_time)
         assert_false(room);
@@ -140,9 +140,9 @@ static bool refused_meanwhile(struct spool_lane *l, int64_t before_full)
 static void room_wait(const struct spool_lane *l)
 {
     int64_t give_up = clock_monotonic() + 20 * CLOCK_SECOND;
-    while (!spool_lane_has_room(l) && clock_monotonic() < give_up)
+    while (!spool_lane_has_room(l, 0) && clock_monotonic() < give_up)
         usleep(1000);
-    assert_true(spool_lane_has_room(l));
+    assert_true(spool_lane_has_room(l, 0));
 }
 
 /* Each call that a group needs fails once, at each of its first uses. */

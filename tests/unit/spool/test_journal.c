@@ -394,7 +394,7 @@ static void over_max_bytes_and_back(void **state)
         number++;
     assert_int_equal(rc, -ENOSPC);
     assert_in_range(number, 60, 130);
-    assert_false(spool_lane_has_room(l));
+    assert_false(spool_lane_has_room(l, 0));
     struct spool_reader *r = open_reader(s, 0, (struct spool_position){0, 0});
     struct spool_position at = {0, 0};
     for (int64_t i = 1; i <= number; i++)
@@ -406,9 +406,9 @@ static void over_max_bytes_and_back(void **state)
     size_t after = segment_paths(f->directory, 0, paths, 32);
     assert_true(after < before && after >= 4);
     int64_t give_up = clock_monotonic() + 5 * CLOCK_SECOND;
-    while (!spool_lane_has_room(l) && clock_monotonic() < give_up)
+    while (!spool_lane_has_room(l, 0) && clock_monotonic() < give_up)
         usleep(1000);
-    assert_true(spool_lane_has_room(l));
+    assert_true(spool_lane_has_room(l, 0));
     assert_int_equal(append_wait(l, number + 1, str_of(body, sizeof(body))), 0);
     assert_int_equal(next_number(r, NULL), number + 1);
     spool_reader_free(r);
