@@ -2,12 +2,11 @@
 """Hostile clients in numbers, all at once, and an honest one beside them: it is served, its messages
 become rows exactly once, memory stays within what the limits allow, everything ends, and the
 counters add up. How long the honest one waits is printed, not judged: tests/bench/attack.py."""
-import os
 import resource
-import subprocess
 
 import attacks
 import harness
+import tls_pair
 from attacks import Attackers, Held, Honest, Memory, at_once
 from harness import expect, wait_until
 
@@ -17,16 +16,6 @@ ADDRESS_LIMIT, CROWD = 200, 20
 BODY_MEMORY = 16 << 20
 CONNECTION = 32 << 10  # what one may cost, TLS included, when it holds no body
 ENDED_AFTER = 90       # seconds: the time limits below, and a busy machine
-
-
-def certificate(setup):
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-subj", "/CN=mx1.bounces.example.test", "-days", "2",
-         "-keyout", setup.box.path("key.pem"), "-out", setup.box.path("certificate.pem")],
-        check=True, capture_output=True)
-    os.chmod(setup.box.path("key.pem"), 0o600)
-    return {"certificate": setup.box.path("certificate.pem"), "key": setup.box.path("key.pem")}
 
 
 def held_allowed(setup, wanted):
@@ -49,11 +38,10 @@ def counters(setup):
 
 def configure(setup):
     implicit = harness.sandbox.free_port()
-    pair = certificate(setup)
     setup.configure(
         listen=[{"address": "127.0.0.1", "port": setup.port, "tls": "starttls"},
                 {"address": "127.0.0.1", "port": implicit, "tls": "implicit"}],
-        tls={"certificates": [pair]},
+        tls={"certificates": [tls_pair.make(setup.box, "mx1.bounces.example.test")]},
         limits={"connections_per_address": ADDRESS_LIMIT, "body_memory": f"{BODY_MEMORY}B",
                 "command_timeout": "12s", "data_timeout": "20s", "session_timeout": "60s"})
     return implicit

@@ -3,6 +3,7 @@
 Each attack is a function of an Attackers that ends by itself; it adds up what it has done in
 Attackers.done, so that the receiver's counters can be held against it."""
 import collections
+import itertools
 import json
 import os
 import selectors
@@ -37,7 +38,7 @@ class Attackers:
         self.port, self.implicit_port = port, implicit_port
         self.lock = threading.Lock()
         self.done = collections.Counter()
-        self.networks = iter(range(1, 255))
+        self.networks = itertools.cycle(range(1, 255))
 
     def count(self, **what):
         with self.lock:
