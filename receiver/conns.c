@@ -96,6 +96,7 @@ void conns_release(struct conn *c)
     if (c->next)
         c->next->previous = c->previous;
     p->n--;
+    handshakes_leave(c);
     peers_leave(p->shared->peers, c->peer);
     atomic_fetch_sub_explicit(&p->shared->connections, 1, memory_order_relaxed);
     RECEIVER_COUNT(p->shared, connections_now, -1);
@@ -115,6 +116,11 @@ void conns_stop(struct conns *p)
         if (!c->closing && !c->waiting && !c->lingering &&
             smtp_session_phase(c->session) != SMTP_PHASE_DATA)
             conn_end(c, REPLY_STOPPING);
+}
+
+bool conns_turn(struct conns *p)
+{
+    return handshakes_turn(&p->handshakes);
 }
 
 void conns_abandon(struct conns *p)

@@ -29,6 +29,7 @@ struct listener {
     uv_async_t stop;
     uv_timer_t tick;
     uv_prepare_t turn; /* before each wait of the loop */
+    uv_idle_t busy;    /* active: the loop does not wait */
     struct server *servers;
     size_t servers_n;
     bool stopping;
@@ -173,9 +174,16 @@ static void on_tick(uv_timer_t *timer)
         conns_abandon(l->conns);
 }
 
+static void on_busy(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
 static void on_turn(uv_prepare_t *prepare)
 {
     struct listener *l = prepare->data;
+    int rc = conns_turn(l->conns) ? uv_idle_start(&l->busy, on_busy) : uv_idle_stop(&l->busy);
+    REQUIRE(rc == 0);
     if (l->lane)
         spool_lane_commit(l->lane);
 }
@@ -218,6 +226,8 @@ static int loop_open(struct listener *l)
         rc = uv_timer_init(&l->loop, &l->tick);
     if (rc == 0)
         rc = uv_prepare_init(&l->loop, &l->turn);
+    if (rc == 0)
+        rc = uv_idle_init(&l->loop, &l->busy);
     if (rc < 0)
         loop_close(l);
     return rc;
