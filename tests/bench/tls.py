@@ -119,11 +119,12 @@ def start_servers(setup, pair):
             postfix.process.pid, *sandbox.proc_descendants(postfix.process.pid)])
     except harness.Skip as e:
         print(f"without Postfix: {e}")
-    if subprocess.run([sys.executable, "-c", "import aiosmtpd"], capture_output=True,
-                      check=False).returncode == 0:
+    python = next((p for p in (sys.executable, "/usr/bin/python3") if subprocess.run(
+        [p, "-c", "import aiosmtpd"], capture_output=True, check=False).returncode == 0), None)
+    if python:
         port = sandbox.free_port()
         other = setup.box.start("aiosmtpd", [
-            sys.executable, setup.box.write("aiosmtpd_server.py", AIOSMTPD), port,
+            python, setup.box.write("aiosmtpd_server.py", AIOSMTPD), port,
             pair["certificate"], pair["key"]])
         servers["aiosmtpd"] = Server(port, None, lambda: [other.pid])
         time.sleep(1)

@@ -235,12 +235,13 @@ def tls_abandoned(a, count, seconds):
 
 
 class Held:
-    """Idle TLS connections, by tests/bench/generator.c."""
+    """Idle connections, inside TLS or not, by tests/bench/generator.c."""
 
-    def __init__(self, setup, count, port):
+    def __init__(self, setup, count, port, tls=True):
+        self.count = count
         self.process = subprocess.Popen(
             [generator_path(setup.program), "--hold", "--connections", str(count), "--port",
-             str(port), "--tls", "starttls", "--resume"],
+             str(port), *(("--tls", "starttls", "--resume") if tls else ())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=setup.box.run_directory)
 
     def wait(self):
