@@ -5,6 +5,8 @@
  * time from the final dot (or the end of BDAT) to its reply is kept for each message, and idle
  * connections are held. Prints one JSON object. Usage: generator --help */
 #include "generator_options.h"
+#include "latencies.h"
+#include "message.h"
 #include "wire.h"
 
 #include <arpa/inet.h>
@@ -16,19 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    MARK = 12,
-    PLACES = 64,
     REPLY_MAX = 4096,
     BATCH = 256,
     HEAD = 2048,        /* before the message in a connection's buffer: a pipelined envelope */
     GREETING_MAX = 200, /* connections between connect and EHLO at a time: below any backlog */
     PER_SOURCE = 150,   /* held connections from one address: below the default limit */
 };
-static const char mark[MARK + 1] = "@@@@@@@@@@@@";
 
 enum step { HANDSHAKE, BANNER, HELO, STARTTLS, MAIL, RCPT, DATA, END, HOLD, QUIT };
 
@@ -55,50 +53,16 @@ static struct generator_options options = {.address = "127.0.0.1",
                                            .connections = 10,
                                            .first = 1};
 
-static char *template;
-static size_t template_n, places[PLACES], places_n;
 static unsigned long started, acked, refused, connects, handshakes, resumed;
 static unsigned greeting, held;
-static uint32_t *latencies; /* microseconds, of the first latencies_max messages */
-static size_t latencies_n, latencies_max = 8000000;
 static volatile sig_atomic_t stopped;
 static int poll_fd;
 static uint64_t begin_at, end_at;
-
-static uint64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void die(const char *what)
 {
     fprintf(stderr, "generator: %s: %s\n", what, strerror(errno));
     exit(1);
-}
-
-static void template_load(void)
-{
-    FILE *f = fopen(options.template_path, "rb");
-    if (!f)
-        die(options.template_path);
-    enum { MOST = 16 << 20 };
-    template = malloc(MOST + 5);
-    if (!template)
-        die("memory");
-    template_n = fread(template, 1, MOST, f);
-    fclose(f);
-    if (!options.bdat) {
-        memcpy(template + template_n, ".\r\n", 3);
-        template_n += 3;
-    }
-    for (char *at = template; places_n < PLACES; at += MARK) {
-        at = memmem(at, template_n - (size_t)(at - template), mark, MARK);
-        if (!at)
-            break;
-        places[places_n++] = (size_t)(at - template);
-    }
 }
 
 static void on_stop(int number)
@@ -223,15 +187,11 @@ static void say(struct connection *c, enum step step, const char *text)
 /* Sends head and the message behind it in one go. */
 static void say_message(struct connection *c, enum step step, const char *head)
 {
-    char number[MARK + 1];
     size_t n = strlen(head);
-    snprintf(number, sizeof number, "%012lu", c->number);
     memcpy(c->out, head, n);
-    memcpy(c->out + n, template, template_n);
-    for (size_t i = 0; i < places_n; i++)
-        memcpy(c->out + n + places[i], number, MARK);
+    message_write(c->out + n, c->number);
     c->step = step;
-    c->out_n = n + template_n;
+    c->out_n = n + message_size();
     c->out_at = 0;
     c->has_message = true;
     push(c);
@@ -265,7 +225,7 @@ static void message_begin(struct connection *c)
         snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\n", options.from, options.to);
     if (options.bdat) {
         c->replies_due = 2; /* before that of the message, which is on its way with them */
-        snprintf(text + n, sizeof text - (size_t)n, "BDAT %zu LAST\r\n", template_n);
+        snprintf(text + n, sizeof text - (size_t)n, "BDAT %zu LAST\r\n", message_size());
         say_message(c, DATA, text);
     } else {
         c->replies_due = 3;
@@ -279,7 +239,7 @@ static void recipient_taken(struct connection *c)
     char text[HEAD];
     c->replies_due = 1;
     if (options.bdat) {
-        snprintf(text, sizeof text, "BDAT %zu LAST\r\n", template_n);
+        snprintf(text, sizeof text, "BDAT %zu LAST\r\n", message_size());
         say_message(c, END, text);
     } else {
         say(c, DATA, "DATA\r\n");
@@ -305,8 +265,7 @@ static void message_answered(struct connection *c, bool good)
         acked++;
     else
         refused++;
-    if (latencies_n < latencies_max)
-        latencies[latencies_n++] = (uint32_t)(now_us() - c->dot_at);
+    latencies_add(now_us() - c->dot_at);
     message_begin(c);
 }
 
@@ -406,19 +365,6 @@ static void ready(struct connection *c, uint32_t events)
         readable(c);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile(double p)
-{
-    if (latencies_n == 0)
-        return 0;
-    return latencies[(size_t)(p * (double)(latencies_n - 1))] / 1000.0;
-}
-
 /* Opens what is closed and may send, a few at a time. */
 static void connections_open(struct connection *all)
 {
@@ -452,12 +398,13 @@ static void run(struct connection *all)
 
 static void results(double passed)
 {
-    qsort(latencies, latencies_n, sizeof *latencies, by_value);
+    latencies_sort();
     printf("{\"acked\": %lu, \"refused\": %lu, \"connects\": %lu, \"handshakes\": %lu, "
            "\"resumed\": %lu, \"seconds\": %.3f, \"per_second\": %.1f, \"ms_p50\": %.3f, "
            "\"ms_p99\": %.3f, \"ms_p999\": %.3f, \"ms_max\": %.3f}\n",
            acked, refused, connects, handshakes, resumed, passed, (double)acked / passed,
-           percentile(0.50), percentile(0.99), percentile(0.999), percentile(1));
+           latencies_percentile(0.50), latencies_percentile(0.99), latencies_percentile(0.999),
+           latencies_percentile(1));
 }
 
 /* Until standard input ends; what the server says meanwhile is not read. */
@@ -476,16 +423,15 @@ int main(int argc, char **argv)
     generator_options_read(&options, argc, argv);
     signal(SIGTERM, on_stop); /* what is in hand is still sent */
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
-    if (!options.hold)
-        template_load();
-    latencies = malloc(latencies_max * sizeof *latencies); /* touched as it fills */
+    if (!options.hold && message_load(options.template_path, !options.bdat) < 0)
+        die(options.template_path);
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct connection *all = calloc(options.connections, sizeof *all);
-    if (poll_fd < 0 || !all || !latencies)
+    if (poll_fd < 0 || !all)
         die("memory");
     for (unsigned i = 0; i < options.connections; i++) {
         all[i].wire.fd = -1;
-        all[i].out = malloc(template_n + HEAD);
+        all[i].out = malloc(message_size() + HEAD);
         if (!all[i].out)
             die("memory");
     }
@@ -503,7 +449,7 @@ int main(int argc, char **argv)
         free(all[i].out);
     }
     free(all);
-    free(latencies);
-    free(template);
+    latencies_free();
+    message_unload();
     return 0;
 }
