@@ -34,6 +34,10 @@ int conns_accept(struct conns *p, struct uv_stream_s *server, enum receiver_tls 
 void conns_tick(struct conns *p);
 int64_t conns_tick_every(const struct conns *p);
 
+/* Does what was put off for the sake of others; to be called before each wait of the loop. True:
+ * more of it is left, the loop must not wait. */
+bool conns_turn(struct conns *p);
+
 /* 421 to whoever is not in a message; the others get it behind its reply. */
 void conns_stop(struct conns *p);
 /* Closes what is left. */

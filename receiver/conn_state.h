@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "receiver/conn.h"
+#include "receiver/handshakes.h"
 #include "receiver/session.h"
 #include "receiver/stream.h"
 #include "receiver/tls.h"
@@ -41,10 +42,12 @@ struct conn {
     struct tls *tls;   /* NULL: plain */
     struct peer *peer; /* NULL: its address is not counted */
 
-    struct buf pending; /* read, not yet fed */
-    struct buf body;    /* Received: line and content so far */
-    size_t charged;     /* of the memory of all bodies */
-    struct id id;       /* of the message in hand */
+    struct buf pending;                     /* read, not yet fed */
+    struct conn *turn_next, *turn_previous; /* in handshakes */
+    bool turn_waits;
+    struct buf body; /* Received: line and content so far */
+    size_t charged;  /* of the memory of all bodies */
+    struct id id;    /* of the message in hand */
     uint64_t size;
     bool truncated;
 
@@ -74,6 +77,7 @@ struct conns {
     struct spool_lane *lane;
     struct conn *first;
     size_t n;
+    struct handshakes handshakes;
     bool stopping;
     conns_empty_fn empty;
     void *empty_ctx;
@@ -142,6 +146,8 @@ void conn_message_end(struct conn *c);
 int conn_tls_start(struct conn *c);
 /* Bytes of the socket while TLS is on. */
 void conn_tls_bytes(struct conn *c, struct str wire);
+/* The same, without waiting for a turn. */
+void conn_tls_push(struct conn *c, struct str wire);
 /* Nothing can be said to the peer yet. */
 static inline bool conn_is_shaking_hands(const struct conn *c)
 {

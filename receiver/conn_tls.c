@@ -28,6 +28,14 @@ static void conn_tls_fail(struct conn *c)
 
 void conn_tls_bytes(struct conn *c, struct str wire)
 {
+    if (conn_is_shaking_hands(c))
+        handshakes_wait(c, wire);
+    else
+        conn_tls_push(c, wire);
+}
+
+void conn_tls_push(struct conn *c, struct str wire)
+{
     struct conns *p = c->pool;
     bool was_open = tls_is_open(c->tls);
     buf_clear(&p->plain);

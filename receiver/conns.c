@@ -96,6 +96,7 @@ void conns_release(struct conn *c)
     if (c->next)
         c->next->previous = c->previous;
     p->n--;
+    handshakes_leave(c);
     peers_leave(p->shared->peers, c->peer);
     atomic_fetch_sub_explicit(&p->shared->connections, 1, memory_order_relaxed);
     RECEIVER_COUNT(p->shared, connections_now, -1);
@@ -114,6 +115,11 @@ void conns_stop(struct conns *p)
     for (struct conn *c = p->first; c; c = c->next)
         if (!c->closing && !c->waiting && !c->lingering && !smtp_session_has_message(c->session))
             conn_end(c, REPLY_STOPPING);
+}
+
+bool conns_turn(struct conns *p)
+{
+    return handshakes_turn(&p->handshakes);
 }
 
 void conns_abandon(struct conns *p)

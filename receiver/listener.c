@@ -28,6 +28,8 @@ struct listener {
     uv_async_t wake; /* the lane has results */
     uv_async_t stop;
     uv_timer_t tick;
+    uv_prepare_t turn; /* before each wait of the loop */
+    uv_idle_t busy;    /* active: the loop does not wait */
     struct server *servers;
     size_t servers_n;
     bool stopping;
@@ -172,6 +174,20 @@ static void on_tick(uv_timer_t *timer)
         conns_abandon(l->conns);
 }
 
+static void on_busy(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+static void on_turn(uv_prepare_t *prepare)
+{
+    struct listener *l = prepare->data;
+    int rc = conns_turn(l->conns) ? uv_idle_start(&l->busy, on_busy) : uv_idle_stop(&l->busy);
+    REQUIRE(rc == 0);
+    if (l->lane)
+        spool_lane_commit(l->lane);
+}
+
 static int64_t loop_clock(const uv_loop_t *loop)
 {
     return (int64_t)uv_now(loop) * 1000;
@@ -202,12 +218,16 @@ static int loop_open(struct listener *l)
     int rc = uv_loop_init(&l->loop);
     if (rc < 0)
         return rc;
-    l->wake.data = l->stop.data = l->tick.data = l;
+    l->wake.data = l->stop.data = l->tick.data = l->turn.data = l;
     rc = uv_async_init(&l->loop, &l->wake, on_wake);
     if (rc == 0)
         rc = uv_async_init(&l->loop, &l->stop, on_stop);
     if (rc == 0)
         rc = uv_timer_init(&l->loop, &l->tick);
+    if (rc == 0)
+        rc = uv_prepare_init(&l->loop, &l->turn);
+    if (rc == 0)
+        rc = uv_idle_init(&l->loop, &l->busy);
     if (rc < 0)
         loop_close(l);
     return rc;
@@ -251,6 +271,8 @@ void listener_run(struct listener *l)
 {
     uint64_t every = (uint64_t)conns_tick_every(l->conns) / 1000;
     int rc = uv_timer_start(&l->tick, on_tick, every, every);
+    if (rc == 0)
+        rc = uv_prepare_start(&l->turn, on_turn);
     REQUIRE(rc == 0);
     uv_run(&l->loop, UV_RUN_DEFAULT);
     /* Messages whose peer has gone are still made durable, and their connections freed. */

@@ -26,6 +26,7 @@ struct spool_lane {
     void *ctx;
     int lock_fd;
     struct buf envelope; /* the owner's, to encode into */
+    bool appended;       /* the owner's: since spool_lane_commit */
     pthread_t thread;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -141,7 +142,6 @@ static int append_locked(struct spool_lane *l, const struct record_head *head, s
         l->spare = NULL;
         if (!l->gathering)
             return -ENOBUFS;
-        pthread_cond_signal(&l->work);
     }
     if (group_add(l->gathering, head, buf_str(&l->envelope), body, done, ctx) < 0)
         return -ENOBUFS;
@@ -170,8 +170,10 @@ int spool_append(struct spool_lane *l, const struct spool_envelope *envelope, st
     pthread_mutex_lock(&l->lock);
     if (room) {
         rc = append_locked(l, &head, body, done, ctx);
-        if (rc == 0)
+        if (rc == 0) {
             usage_append(l->s, bytes);
+            l->appended = true;
+        }
     } else {
         rc = -ENOSPC;
         l->measure = true;
@@ -179,6 +181,18 @@ int spool_append(struct spool_lane *l, const struct spool_envelope *envelope, st
     }
     pthread_mutex_unlock(&l->lock);
     return rc;
+}
+
+void spool_lane_commit(struct spool_lane *l)
+{
+    if (!l->appended)
+        return;
+    l->appended = false;
+    pthread_mutex_lock(&l->lock);
+    /* While a sync runs nobody waits for this: what gathered is looked at behind it. */
+    if (l->gathering)
+        pthread_cond_signal(&l->work);
+    pthread_mutex_unlock(&l->lock);
 }
 
 void spool_lane_reap(struct spool_lane *l)

@@ -140,12 +140,17 @@ void spool_lane_close(struct spool_lane *l);
  * 250 before done(0). */
 typedef void (*spool_done_fn)(void *ctx, int result);
 
-/* Copies the record into the lane and returns at once. 0: done() is called exactly once, from
- * spool_lane_reap or spool_lane_close, in the order of the appends. Otherwise done is not called:
- * -ENOSPC over max_bytes or the disk was full a moment ago, -ENOBUFS too much waits for the disk
- * (reply 451), -EMSGSIZE the record is over SPOOL_RECORD_MAX or over a segment. */
+/* Copies the record into the lane and returns at once; spool_lane_commit has to follow. 0: done()
+ * is called exactly once, from spool_lane_reap or spool_lane_close, in the order of the appends.
+ * Otherwise done is not called: -ENOSPC over max_bytes or the disk was full a moment ago, -ENOBUFS
+ * too much waits for the disk (reply 451), -EMSGSIZE the record is over SPOOL_RECORD_MAX or over a
+ * segment. */
 int spool_append(struct spool_lane *l, const struct spool_envelope *envelope, struct str body,
                  bool truncated, spool_done_fn done, void *ctx);
+
+/* Starts to make durable what was appended. To be called when there is no more to append for now:
+ * who serves many at a time wakes the sync thread once for all of them. */
+void spool_lane_commit(struct spool_lane *l);
 
 /* Calls done() of all records whose fate is known. */
 void spool_lane_reap(struct spool_lane *l);

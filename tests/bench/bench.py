@@ -9,9 +9,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 
+import attacks  # noqa: E402  pylint: disable=wrong-import-position
 import harness  # noqa: E402  pylint: disable=wrong-import-position
 import sandbox  # noqa: E402  pylint: disable=wrong-import-position
 import smtp  # noqa: E402  pylint: disable=wrong-import-position
+import tls_pair  # noqa: E402  pylint: disable=wrong-import-position
 
 PLACE = "@" * 12  # becomes a number, see generator.c
 
@@ -30,11 +32,9 @@ def main(name, test, arguments=None, bound=1200):
     harness.main("bench_" + name, checked, arguments, bound)
 
 
-def generator_path(setup):
-    path = os.path.join(os.path.dirname(setup.program), "tests", "bench", "bench_generator")
-    if not os.access(path, os.X_OK):
-        raise harness.Skip(f"{path} is not built")
-    return path
+def certificate(setup):
+    """A pair for tls.certificates: self-signed, ECDSA P-256."""
+    return tls_pair.make(setup.box, "mx1.bounces.example.test")
 
 
 def template(setup, size=4000):
@@ -43,7 +43,7 @@ def template(setup, size=4000):
 
 
 def generator_start(setup, port, **options):
-    argv = [generator_path(setup), "--port", str(port), "--to", f"list@{smtp.DOMAIN}"]
+    argv = [attacks.generator_path(setup.program), "--port", str(port), "--to", f"list@{smtp.DOMAIN}"]
     for key, value in options.items():
         argv.append("--" + key.replace("_", "-"))
         if value is not True:

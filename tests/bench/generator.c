@@ -1,69 +1,63 @@
 /* generator.c - sends messages over SMTP as fast as it is let, and measures the answers.
  *
  * One thread, many connections. What smtp-source can't do: each message differs (every
- * "@@@@@@@@@@@@" in the template becomes a number), a rate can be set, and the time from the final
- * dot to its reply is kept for each message. Prints one JSON object. Usage: generator --help */
+ * "@@@@@@@@@@@@" in the template becomes a number), a rate can be set, TLS and BDAT are spoken, the
+ * time from the final dot (or the end of BDAT) to its reply is kept for each message, and idle
+ * connections are held. Prints one JSON object. Usage: generator --help */
+#include "generator_options.h"
+#include "latencies.h"
+#include "message.h"
+#include "wire.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { MARK = 12, PLACES = 64, REPLY_MAX = 4096, BATCH = 256 };
-static const char mark[MARK + 1] = "@@@@@@@@@@@@";
+enum {
+    REPLY_MAX = 4096,
+    BATCH = 256,
+    HEAD = 2048,        /* before the message in a connection's buffer: a pipelined envelope */
+    GREETING_MAX = 200, /* connections between connect and EHLO at a time: below any backlog */
+    PER_SOURCE = 150,   /* held connections from one address: below the default limit */
+};
 
-enum step { BANNER, HELO, MAIL, RCPT, DATA, END, QUIT };
+enum step { HANDSHAKE, BANNER, HELO, STARTTLS, MAIL, RCPT, DATA, END, HOLD, QUIT };
 
 struct connection {
-    int fd;
+    struct wire wire;
     enum step step;
     unsigned replies_due; /* of a pipelined envelope */
     bool waiting;         /* for its turn, when a rate is set */
+    bool greeting;        /* not in a message yet */
+    bool has_message;     /* out ends with one */
+    bool offers_chunking;
     unsigned long sent;   /* messages on this connection */
     unsigned long number; /* of the message in hand */
-    char *out;            /* the message with its number in */
+    char *out;            /* what is being sent; the message with its number in */
     size_t out_n, out_at;
     char in[REPLY_MAX];
     size_t in_n;
     uint64_t dot_at;
 };
 
-static struct {
-    const char *address, *from, *to, *template_path;
-    unsigned port, connections;
-    unsigned long messages, per_connection, first, rate;
-    double seconds;
-    bool pipeline;
-} options = {.address = "127.0.0.1",
-             .from = "",
-             .to = "list@bounces.example.test",
-             .connections = 10,
-             .first = 1};
+static struct generator_options options = {.address = "127.0.0.1",
+                                           .from = "",
+                                           .to = "list@bounces.example.test",
+                                           .connections = 10,
+                                           .first = 1};
 
-static char *template;
-static size_t template_n, places[PLACES], places_n;
-static unsigned long started, acked, refused, connects;
-static uint32_t *latencies; /* microseconds, of the first latencies_max messages */
-static size_t latencies_n, latencies_max = 8000000;
+static unsigned long started, acked, refused, connects, handshakes, resumed;
+static unsigned greeting, held;
+static volatile sig_atomic_t stopped;
 static int poll_fd;
 static uint64_t begin_at, end_at;
-
-static uint64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void die(const char *what)
 {
@@ -71,29 +65,16 @@ static void die(const char *what)
     exit(1);
 }
 
-static void template_load(void)
+static void on_stop(int number)
 {
-    FILE *f = fopen(options.template_path, "rb");
-    if (!f)
-        die(options.template_path);
-    enum { MOST = 16 << 20 };
-    template = malloc(MOST + 5);
-    if (!template)
-        die("memory");
-    template_n = fread(template, 1, MOST, f);
-    fclose(f);
-    memcpy(template + template_n, ".\r\n", 3);
-    template_n += 3;
-    for (char *at = template; places_n < PLACES; at += MARK) {
-        at = memmem(at, template_n - (size_t)(at - template), mark, MARK);
-        if (!at)
-            break;
-        places[places_n++] = (size_t)(at - template);
-    }
+    (void)number;
+    stopped = 1;
 }
 
 static bool may_start(void)
 {
+    if (stopped)
+        return false;
     if (options.messages && started >= options.messages)
         return false;
     return !end_at || now_us() < end_at;
@@ -108,56 +89,89 @@ static bool has_turn(void)
     return (double)started < (double)passed * (double)options.rate / 1e6 + 1;
 }
 
-static void watch(struct connection *c, int op, uint32_t events)
+static void watch(struct connection *c, int op, bool writes)
 {
-    struct epoll_event e = {.events = events, .data.ptr = c};
-    if (epoll_ctl(poll_fd, op, c->fd, &e) < 0)
+    struct epoll_event e = {.events = EPOLLIN | (writes ? EPOLLOUT : 0), .data.ptr = c};
+    if (epoll_ctl(poll_fd, op, c->wire.fd, &e) < 0)
         die("epoll_ctl");
 }
 
-static void connection_open(struct connection *c)
+static void greeted(struct connection *c)
+{
+    greeting -= c->greeting;
+    c->greeting = false;
+}
+
+static void say(struct connection *c, enum step step, const char *text);
+
+static void handshake(struct connection *c)
+{
+    int rc = wire_handshake(&c->wire);
+    if (rc < 0)
+        die("handshake");
+    watch(c, EPOLL_CTL_MOD, c->wire.wants_write);
+    if (rc == 0)
+        return;
+    handshakes++;
+    resumed += wire_is_resumed(&c->wire);
+    c->step = BANNER;
+    if (options.tls == GENERATOR_STARTTLS)
+        say(c, HELO, "EHLO generator.example.test\r\n"); /* there is no second greeting */
+}
+
+static void secure(struct connection *c)
+{
+    wire_secure(&c->wire, options.resume);
+    c->step = HANDSHAKE;
+    handshake(c);
+}
+
+static void connection_open(struct connection *c, unsigned i)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port)};
+    struct sockaddr_in source = {.sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(0x7f000101 + ((i / PER_SOURCE) << 8))};
     if (inet_pton(AF_INET, options.address, &to.sin_addr) != 1) {
         errno = EINVAL;
         die(options.address);
     }
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0)
+    if (wire_open(&c->wire, (struct sockaddr *)&to,
+                  options.hold ? (struct sockaddr *)&source : NULL, sizeof to) < 0)
         die("connect");
-    int one = 1;
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    fcntl(c->fd, F_SETFL, O_NONBLOCK);
     c->step = BANNER;
     c->in_n = c->out_n = c->out_at = c->sent = 0;
-    c->waiting = false;
+    c->waiting = c->has_message = false;
+    c->greeting = true;
+    greeting++;
     connects++;
-    watch(c, EPOLL_CTL_ADD, EPOLLIN);
+    watch(c, EPOLL_CTL_ADD, false);
+    if (options.tls == GENERATOR_IMPLICIT)
+        secure(c);
 }
 
 static void connection_close(struct connection *c)
 {
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
+    greeted(c);
+    wire_close(&c->wire);
 }
 
-/* Writes what is left of c->out; the final dot's time is that of its last octet. */
+/* Writes what is left of c->out; a message's time counts from its last octet. */
 static void push(struct connection *c)
 {
     while (c->out_at < c->out_n) {
-        ssize_t n = send(c->fd, c->out + c->out_at, c->out_n - c->out_at, MSG_NOSIGNAL);
-        if (n < 0 && errno == EAGAIN) {
-            watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
-            return;
-        }
+        ssize_t n = wire_send(&c->wire, c->out + c->out_at, c->out_n - c->out_at);
         if (n < 0)
             die("send");
+        if (n == 0) {
+            watch(c, EPOLL_CTL_MOD, c->wire.wants_write);
+            return;
+        }
         c->out_at += (size_t)n;
     }
-    watch(c, EPOLL_CTL_MOD, EPOLLIN);
-    if (c->step == END)
+    watch(c, EPOLL_CTL_MOD, false);
+    if (c->has_message)
         c->dot_at = now_us();
+    c->has_message = false;
 }
 
 static void say(struct connection *c, enum step step, const char *text)
@@ -170,10 +184,29 @@ static void say(struct connection *c, enum step step, const char *text)
     push(c);
 }
 
+/* Sends head and the message behind it in one go. */
+static void say_message(struct connection *c, enum step step, const char *head)
+{
+    size_t n = strlen(head);
+    memcpy(c->out, head, n);
+    message_write(c->out + n, c->number);
+    c->step = step;
+    c->out_n = n + message_size();
+    c->out_at = 0;
+    c->has_message = true;
+    push(c);
+}
+
 static void message_begin(struct connection *c)
 {
-    char text[1024];
+    char text[HEAD];
     bool spent = options.per_connection && c->sent >= options.per_connection;
+    greeted(c);
+    if (options.hold) {
+        c->step = HOLD;
+        held++;
+        return;
+    }
     if (spent || !may_start()) {
         say(c, QUIT, "QUIT\r\n");
         return;
@@ -183,34 +216,66 @@ static void message_begin(struct connection *c)
         return;
     c->number = options.first + started++;
     c->sent++;
-    if (options.pipeline) {
-        snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n", options.from,
-                 options.to);
-        c->replies_due = 3;
-        say(c, DATA, text);
-    } else {
+    if (!options.pipeline) {
         snprintf(text, sizeof text, "MAIL FROM:<%s>\r\n", options.from);
         say(c, MAIL, text);
+        return;
+    }
+    int n =
+        snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\n", options.from, options.to);
+    if (options.bdat) {
+        c->replies_due = 2; /* before that of the message, which is on its way with them */
+        snprintf(text + n, sizeof text - (size_t)n, "BDAT %zu LAST\r\n", message_size());
+        say_message(c, DATA, text);
+    } else {
+        c->replies_due = 3;
+        snprintf(text + n, sizeof text - (size_t)n, "DATA\r\n");
+        say(c, DATA, text);
     }
 }
 
-static void body(struct connection *c)
+static void recipient_taken(struct connection *c)
 {
-    char number[MARK + 1];
-    snprintf(number, sizeof number, "%012lu", c->number);
-    memcpy(c->out, template, template_n);
-    for (size_t i = 0; i < places_n; i++)
-        memcpy(c->out + places[i], number, MARK);
-    c->step = END;
-    c->out_n = template_n;
-    c->out_at = 0;
-    push(c);
+    char text[HEAD];
+    c->replies_due = 1;
+    if (options.bdat) {
+        snprintf(text, sizeof text, "BDAT %zu LAST\r\n", message_size());
+        say_message(c, END, text);
+    } else {
+        say(c, DATA, "DATA\r\n");
+    }
+}
+
+static void ehlo_taken(struct connection *c)
+{
+    if (options.tls == GENERATOR_STARTTLS && !c->wire.ssl) {
+        say(c, STARTTLS, "STARTTLS\r\n");
+        return;
+    }
+    if (options.bdat && !c->offers_chunking) {
+        fputs("generator: the server does not offer CHUNKING\n", stderr);
+        exit(3);
+    }
+    message_begin(c);
+}
+
+static void message_answered(struct connection *c, bool good)
+{
+    if (good)
+        acked++;
+    else
+        refused++;
+    latencies_add(now_us() - c->dot_at);
+    message_begin(c);
 }
 
 static void reply(struct connection *c, const char *line)
 {
-    char text[1024];
-    bool good = line[0] == (c->step == DATA && c->replies_due <= 1 ? '3' : '2');
+    char text[HEAD];
+    bool go_ahead = c->step == DATA && c->replies_due <= 1 && !options.bdat;
+    bool good = line[0] == (go_ahead ? '3' : '2');
+    if (c->step == HOLD)
+        return; /* it has waited too long for us */
     if (!good && c->step != END) {
         fprintf(stderr, "generator: unexpected answer in step %d: %.200s\n", (int)c->step, line);
         exit(1);
@@ -220,54 +285,45 @@ static void reply(struct connection *c, const char *line)
         say(c, HELO, "EHLO generator.example.test\r\n");
         break;
     case HELO:
-        message_begin(c);
+        ehlo_taken(c);
+        break;
+    case STARTTLS:
+        secure(c);
         break;
     case MAIL:
         snprintf(text, sizeof text, "RCPT TO:<%s>\r\n", options.to);
         say(c, RCPT, text);
         break;
     case RCPT:
-        c->replies_due = 1;
-        say(c, DATA, "DATA\r\n");
+        recipient_taken(c);
         break;
     case DATA:
-        if (--c->replies_due == 0)
-            body(c);
+        if (--c->replies_due == 0 && options.bdat)
+            c->step = END;
+        else if (c->replies_due == 0)
+            say_message(c, END, "");
         break;
     case END:
-        if (good)
-            acked++;
-        else
-            refused++;
-        if (latencies_n < latencies_max)
-            latencies[latencies_n++] = (uint32_t)(now_us() - c->dot_at);
-        message_begin(c);
+        message_answered(c, good);
         break;
     case QUIT:
         connection_close(c);
         break;
+    case HANDSHAKE:
+    case HOLD:
+        break;
     }
 }
 
-static void readable(struct connection *c)
+static void lines(struct connection *c)
 {
-    ssize_t n = recv(c->fd, c->in + c->in_n, sizeof c->in - 1 - c->in_n, 0);
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n <= 0) {
-        if (c->step != QUIT) {
-            fprintf(stderr, "generator: the server closed in step %d\n", (int)c->step);
-            exit(1);
-        }
-        connection_close(c);
-        return;
-    }
-    c->in_n += (size_t)n;
     size_t at = 0;
-    for (char *end; c->fd >= 0 && (end = memchr(c->in + at, '\n', c->in_n - at)) != NULL;) {
+    for (char *end; c->wire.fd >= 0 && (end = memchr(c->in + at, '\n', c->in_n - at)) != NULL;) {
         char *line = c->in + at;
         *end = '\0';
         at = (size_t)(end + 1 - c->in);
+        if (c->step == HELO && end - line > 4 && strncmp(line + 4, "CHUNKING", 8) == 0)
+            c->offers_chunking = true;
         if (end - line > 3 && line[3] == '-')
             continue;
         reply(c, line);
@@ -276,130 +332,124 @@ static void readable(struct connection *c)
     memmove(c->in, c->in + at, c->in_n);
 }
 
-static int by_value(const void *a, const void *b)
+static void readable(struct connection *c)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile(double p)
-{
-    if (latencies_n == 0)
-        return 0;
-    return latencies[(size_t)(p * (double)(latencies_n - 1))] / 1000.0;
-}
-
-static void usage(int status)
-{
-    fputs("usage: generator --port N --template FILE [--address A] [--connections N]\n"
-          "    [--messages N | --seconds S] [--per-connection N] [--rate N] [--pipeline]\n"
-          "    [--first N] [--from ADDRESS] [--to ADDRESS]\n",
-          status ? stderr : stdout);
-    exit(status);
-}
-
-static void read_options(int argc, char **argv)
-{
-    static const struct option known[] = {{"port", 1, 0, 'p'},           {"template", 1, 0, 'f'},
-                                          {"address", 1, 0, 'a'},        {"connections", 1, 0, 'c'},
-                                          {"messages", 1, 0, 'm'},       {"seconds", 1, 0, 's'},
-                                          {"per-connection", 1, 0, 'k'}, {"rate", 1, 0, 'r'},
-                                          {"pipeline", 0, 0, 'P'},       {"first", 1, 0, 'n'},
-                                          {"from", 1, 0, 'F'},           {"to", 1, 0, 't'},
-                                          {"help", 0, 0, 'h'},           {0, 0, 0, 0}};
-    for (int o; (o = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        switch (o) {
-        case 'p':
-            options.port = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        case 'f':
-            options.template_path = optarg;
-            break;
-        case 'a':
-            options.address = optarg;
-            break;
-        case 'c':
-            options.connections = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        case 'm':
-            options.messages = strtoul(optarg, NULL, 10);
-            break;
-        case 's':
-            options.seconds = strtod(optarg, NULL);
-            break;
-        case 'k':
-            options.per_connection = strtoul(optarg, NULL, 10);
-            break;
-        case 'r':
-            options.rate = strtoul(optarg, NULL, 10);
-            break;
-        case 'P':
-            options.pipeline = true;
-            break;
-        case 'n':
-            options.first = strtoul(optarg, NULL, 10);
-            break;
-        case 'F':
-            options.from = optarg;
-            break;
-        case 't':
-            options.to = optarg;
-            break;
-        case 'h':
-            usage(0);
-            break;
-        default:
-            usage(2);
+    for (;;) {
+        ssize_t n = wire_receive(&c->wire, c->in + c->in_n, sizeof c->in - 1 - c->in_n);
+        if (n == 0)
+            return;
+        if (n < 0 && c->step != QUIT && c->step != HOLD) {
+            fprintf(stderr, "generator: the server closed in step %d\n", (int)c->step);
+            exit(1);
         }
+        if (n < 0) {
+            connection_close(c);
+            return;
+        }
+        c->in_n += (size_t)n;
+        lines(c);
+        if (c->wire.fd < 0 || c->step == HANDSHAKE || !c->wire.ssl)
+            return; /* what TLS has read ahead no poll tells of: read until it has no more */
     }
-    if (!options.port || !options.template_path || options.connections == 0 ||
-        options.connections > 20000 || (!options.messages && options.seconds <= 0))
-        usage(2);
+}
+
+static void ready(struct connection *c, uint32_t events)
+{
+    if (c->step == HANDSHAKE) {
+        handshake(c);
+        return;
+    }
+    if (events & EPOLLOUT)
+        push(c);
+    if (c->wire.fd >= 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+        readable(c);
+}
+
+/* Opens what is closed and may send, a few at a time. */
+static void connections_open(struct connection *all)
+{
+    static unsigned next;
+    for (unsigned tried = 0; tried < options.connections && greeting < GREETING_MAX; tried++) {
+        struct connection *c = &all[next];
+        if (c->wire.fd < 0 && may_start() && (!options.hold || connects < options.connections))
+            connection_open(c, next);
+        next = (next + 1) % options.connections;
+    }
+}
+
+static void run(struct connection *all)
+{
+    for (unsigned live = 1; live > 0;) {
+        struct epoll_event events[BATCH];
+        connections_open(all);
+        int n = epoll_wait(poll_fd, events, BATCH, options.rate ? 1 : 1000);
+        for (int i = 0; i < n; i++)
+            ready(events[i].data.ptr, events[i].events);
+        live = 0;
+        for (unsigned i = 0; i < options.connections; i++) {
+            if (all[i].wire.fd >= 0 && all[i].waiting)
+                message_begin(&all[i]);
+            live += all[i].wire.fd >= 0 || may_start();
+        }
+        if (options.hold && held == options.connections)
+            return;
+    }
+}
+
+static void results(double passed)
+{
+    latencies_sort();
+    printf("{\"acked\": %lu, \"refused\": %lu, \"connects\": %lu, \"handshakes\": %lu, "
+           "\"resumed\": %lu, \"seconds\": %.3f, \"per_second\": %.1f, \"ms_p50\": %.3f, "
+           "\"ms_p99\": %.3f, \"ms_p999\": %.3f, \"ms_max\": %.3f}\n",
+           acked, refused, connects, handshakes, resumed, passed, (double)acked / passed,
+           latencies_percentile(0.50), latencies_percentile(0.99), latencies_percentile(0.999),
+           latencies_percentile(1));
+}
+
+/* Until standard input ends; what the server says meanwhile is not read. */
+static void hold(double seconds)
+{
+    char c;
+    printf("{\"holding\": %u, \"seconds\": %.3f, \"handshakes\": %lu}\n", held, seconds,
+           handshakes);
+    fflush(stdout);
+    while (read(STDIN_FILENO, &c, 1) > 0)
+        ;
 }
 
 int main(int argc, char **argv)
 {
-    read_options(argc, argv);
-    template_load();
-    latencies = malloc(latencies_max * sizeof *latencies); /* touched as it fills */
+    generator_options_read(&options, argc, argv);
+    signal(SIGTERM, on_stop); /* what is in hand is still sent */
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+    if (!options.hold && message_load(options.template_path, !options.bdat) < 0)
+        die(options.template_path);
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct connection *all = calloc(options.connections, sizeof *all);
-    if (poll_fd < 0 || !all || !latencies)
+    if (poll_fd < 0 || !all)
         die("memory");
+    for (unsigned i = 0; i < options.connections; i++) {
+        all[i].wire.fd = -1;
+        all[i].out = malloc(message_size() + HEAD);
+        if (!all[i].out)
+            die("memory");
+    }
     begin_at = now_us();
     if (options.seconds > 0)
         end_at = begin_at + (uint64_t)(options.seconds * 1e6);
-    for (unsigned i = 0; i < options.connections; i++) {
-        all[i].out = malloc(template_n + 2048);
-        if (!all[i].out)
-            die("memory");
-        connection_open(&all[i]);
-    }
-    for (unsigned live = options.connections; live > 0;) {
-        struct epoll_event events[BATCH];
-        int n = epoll_wait(poll_fd, events, BATCH, options.rate ? 1 : 1000);
-        for (int i = 0; i < n; i++) {
-            struct connection *c = events[i].data.ptr;
-            if (c->fd >= 0 && (events[i].events & EPOLLOUT))
-                push(c);
-            if (c->fd >= 0 && (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-                readable(c);
-            if (c->fd < 0 && may_start())
-                connection_open(c);
-        }
-        live = 0;
-        for (unsigned i = 0; i < options.connections; i++) {
-            if (all[i].fd >= 0 && all[i].waiting)
-                message_begin(&all[i]);
-            live += all[i].fd >= 0;
-        }
-    }
+    run(all);
     double passed = (double)(now_us() - begin_at) / 1e6;
-    qsort(latencies, latencies_n, sizeof *latencies, by_value);
-    printf("{\"acked\": %lu, \"refused\": %lu, \"connects\": %lu, \"seconds\": %.3f, "
-           "\"per_second\": %.1f, \"ms_p50\": %.3f, \"ms_p99\": %.3f, \"ms_p999\": %.3f, "
-           "\"ms_max\": %.3f}\n",
-           acked, refused, connects, passed, (double)acked / passed, percentile(0.50),
-           percentile(0.99), percentile(0.999), percentile(1));
+    if (options.hold)
+        hold(passed);
+    else
+        results(passed);
+    for (unsigned i = 0; i < options.connections; i++) {
+        wire_close(&all[i].wire);
+        free(all[i].out);
+    }
+    free(all);
+    latencies_free();
+    message_unload();
     return 0;
 }

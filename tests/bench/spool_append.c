@@ -137,6 +137,7 @@ static int bench_journal(const char *directory, size_t submitters, int64_t lengt
                 return 1;
             }
         }
+        spool_lane_commit(l);
         uint64_t n;
         if (read(b.wake_fd, &n, sizeof(n)) != sizeof(n))
             return 1;

@@ -233,6 +233,7 @@ static void *write_lane(void *arg)
                 break;
             appended++;
         }
+        spool_lane_commit(l);
         for (int i = 0; i < 200 && w->answered + 9 < appended; i++) {
             spool_lane_reap(l);
             usleep(50);

@@ -45,9 +45,11 @@ while IFS=: read -r page link; do
     [[ -e $(dirname "$page")/$link ]] || wrong "$page links to $link, which is not there"
 done < <(grep -Eo '\]\([^)]+\)' README.md CHANGELOG.md docs/*.md tests/bench/README.md | sort -u)
 
-# Tests that docs/reliability.md names are there.
-while read -r path; do
-    [[ -e $path ]] || wrong "docs/reliability.md names $path, which is not there"
-done < <(grep -Eo 'tests/[a-z_0-9/]+(\.py|\.sh|/)' docs/reliability.md | sort -u)
+# Tests that these pages name are there.
+for page in docs/reliability.md docs/threat-model.md; do
+    while read -r path; do
+        [[ -e $path ]] || wrong "$page names $path, which is not there"
+    done < <(grep -Eo 'tests/[a-z_0-9/-]+(\.py|\.sh|\.txt|\.sql|\.c|/)' "$page" | sort -u)
+done
 
 exit $failed

@@ -136,7 +136,9 @@ static UNUSED int append(struct spool_lane *l, int64_t number, struct str body, 
 {
     struct spool_envelope envelope = envelope_make(number);
     *result = PENDING;
-    return spool_append(l, &envelope, body, false, done_store, result);
+    int rc = spool_append(l, &envelope, body, false, done_store, result);
+    spool_lane_commit(l);
+    return rc;
 }
 
 static UNUSED void wait_done(struct spool_lane *l, const int *result)

@@ -16,6 +16,7 @@ static void reads_what_was_appended(void **state)
     int result = PENDING;
     struct str body = STR("From: a\r\n\r\nbytes \0 and \xff\r\n");
     assert_int_equal(spool_append(l, &envelope, body, true, done_store, &result), 0);
+    spool_lane_commit(l);
     wait_done(l, &result);
     assert_int_equal(result, 0);
 
@@ -277,6 +278,7 @@ static void groups_gather_while_one_syncs(void **state)
         struct spool_envelope envelope = envelope_make(i + 1);
         assert_int_equal(spool_append(l, &envelope, STR("body"), false, order_done, &numbers[i]),
                          0);
+        spool_lane_commit(l);
     }
     /* The appends take far less than one of the slow syncs: a few carry all. */
     int64_t give_up = clock_monotonic() + 20 * CLOCK_SECOND;

@@ -38,6 +38,7 @@ static void *write_lane(void *arg)
         size_t n = (size_t)i * 7919 % sizeof(body);
         if (spool_append(l, &envelope, str_of(body, n), false, done_count, side) == 0)
             i++;
+        spool_lane_commit(l);
         if (i % 64 == 0)
             spool_lane_reap(l);
     }
@@ -112,6 +113,7 @@ static void writer_is_killed(void **state)
                 int result = PENDING;
                 if (spool_append(l, &envelope, STR("killed"), false, done_store, &result) < 0)
                     _exit(1);
+                spool_lane_commit(l);
                 while (result == PENDING)
                     spool_lane_reap(l);
                 if (result != 0 || write(fds[1], &i, sizeof(i)) != sizeof(i))
