@@ -212,6 +212,7 @@ static void store(const struct transcript *t, struct smtp_session *s, struct out
     snprintf(o->protocol, sizeof(o->protocol), "%.*s", STR_ARG(e.protocol));
     buf_clear(&o->last);
     REQUIRE(buf_add(&o->last, buf_str(&o->body)) == 0);
+    buf_clear(&o->body);
     o->size = e.size;
     o->truncated = smtp_session_truncated(s);
     size_t i = (size_t)o->stored++;
@@ -250,6 +251,8 @@ void transcript_feed(const struct transcript *t, struct smtp_session *s, struct 
             break;
         }
     }
+    /* Whose message is stored, refused or given up must hold nothing for it. */
+    REQUIRE(o->body.n == 0 || o->closed || smtp_session_has_message(s));
     struct str rest = smtp_session_rest(s);
     REQUIRE(rest.n == 0 || o->closed);
 }

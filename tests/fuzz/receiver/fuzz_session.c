@@ -29,6 +29,7 @@ static void end(struct smtp_session *s, struct trace *t)
     REQUIRE(e.recipients_n >= 1 && e.recipients_n <= 3 && e.helo.n > 0);
     REQUIRE(t->body.n <= KEEP && t->body.n <= e.size);
     REQUIRE(buf_add(&t->events, buf_str(&t->body)) == 0);
+    buf_clear(&t->body);
     REQUIRE(smtp_session_truncated(s) == (e.size > KEEP));
     for (size_t i = 0; i < e.recipients_n; i++)
         REQUIRE(recipients[i].address.n > 0 && recipients[i].domain.n > 0);
@@ -74,6 +75,7 @@ static void play(struct smtp_session *s, struct str bytes, struct trace *t)
             break;
         }
     }
+    REQUIRE(t->body.n == 0 || t->closed || smtp_session_has_message(s));
     REQUIRE(smtp_session_rest(s).n == 0 || t->closed);
 }
 
