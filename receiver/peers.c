@@ -1,6 +1,7 @@
 #include "receiver/peers.h"
 
 #include "base/require.h"
+#include "receiver/network.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -57,26 +58,9 @@ void peers_free(struct peers *p)
     free(p);
 }
 
-static bool network_of(const struct sockaddr_storage *address, uint64_t *ret)
-{
-    *ret = 0;
-    if (address->ss_family == AF_INET6)
-        memcpy(ret, &((const struct sockaddr_in6 *)address)->sin6_addr, sizeof(*ret));
-    else if (address->ss_family == AF_INET)
-        *ret = ((const struct sockaddr_in *)address)->sin_addr.s_addr;
-    else
-        return false;
-    return true;
-}
-
-/* Two rounds of multiply and fold, each with its half of the key. */
 static struct peer *set_of(struct peers *p, uint64_t network)
 {
-    for (int i = 0; i < 2; i++) {
-        unsigned __int128 product = (unsigned __int128)(network ^ p->key[i]) * (p->key[!i] | 1);
-        network = (uint64_t)product ^ (uint64_t)(product >> 64);
-    }
-    return &p->places[(network & (p->sets - 1)) * WAYS];
+    return &p->places[(network_hash(p->key, network) & (p->sets - 1)) * WAYS];
 }
 
 static bool is_free(const struct peer *peer, int64_t minute)
@@ -108,7 +92,7 @@ bool peers_enter(struct peers *p, const struct sockaddr_storage *address, uint32
 {
     uint64_t network;
     *ret = NULL;
-    if (!network_of(address, &network))
+    if (!network_client(address, &network))
         return true;
     struct peer *set = set_of(p, network);
     pthread_mutex_t *lock = &p->locks[set->lock];
