@@ -2,6 +2,7 @@
 
 #include "app/config_keys.h"
 #include "app/nearest.h"
+#include "app/reload.h"
 #include "base/require.h"
 
 #include <errno.h>
@@ -322,9 +323,7 @@ struct config *command_config(const struct command_line *l, const char *role)
         command_fail(l, 0, "the configuration is not usable; nothing was done");
         return NULL;
     }
-    if (role) {
-        struct log_config log = {(enum log_level)c->log.level, c->log.addresses == 1, role};
-        log_configure(&log);
-    }
+    if (role)
+        reload_log(c, role);
     return c;
 }

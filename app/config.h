@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "receiver/network.h"
 #include "returnpath/returnpath.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ struct config_listen {
     const char *address;
     uint64_t port;
     uint64_t tls; /* enum config_tls */
+    bool proxy;
     unsigned line, column;
 };
 
@@ -41,6 +43,11 @@ struct config_certificate {
 
 struct config_rule {
     const char *path;
+    unsigned line, column;
+};
+
+struct config_network {
+    struct network network;
     unsigned line, column;
 };
 
@@ -77,14 +84,18 @@ struct config {
     } processor;
     struct {
         uint64_t threads;
-        const char *user;
-        int64_t stop_grace;
+        const char *user; /* "": stay who we are */
+        int64_t stop_grace, greeting_delay;
+        struct config_network *proxy_list, *xclient_list;
+        size_t proxy_n, xclient_n;
+        struct network *proxy_from, *xclient_from; /* the same without their places in the file */
     } receiver;
     struct {
         uint64_t message_bytes, recipients, connections, connections_per_address;
-        uint64_t messages_per_minute, bad_commands, unknown_recipients, data_min_rate;
+        uint64_t messages_per_minute, recipients_per_minute, bad_commands, unknown_recipients,
+            data_min_rate;
         uint64_t body_memory;
-        int64_t command_timeout, data_timeout, session_timeout;
+        int64_t proxy_timeout, command_timeout, data_timeout, session_timeout;
     } limits;
     struct {
         uint64_t level;     /* enum log_level */

@@ -2,6 +2,7 @@
 #include "base/require.h"
 #include "receiver/address.h"
 #include "receiver/session_state.h"
+#include "receiver/xclient.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,6 +55,38 @@ static void cmd_ehlo(struct smtp_session *s, struct str argument)
 static void cmd_helo(struct smtp_session *s, struct str argument)
 {
     hello(s, argument, false);
+}
+
+/* ---- what the caller may refuse ---- */
+
+static void ask(struct smtp_session *s, enum smtp_asked what, enum reply answer)
+{
+    s->asked = what;
+    s->answer = answer;
+}
+
+/* The last one, since the caller did not want it. */
+static void recipient_drop(struct smtp_session *s)
+{
+    s->recipients_n--;
+    s->text.n = s->recipients[s->recipients_n].at;
+    s->rcpt_refused = true;
+}
+
+void smtp_command_answer(struct smtp_session *s)
+{
+    enum smtp_asked asked = s->asked;
+    bool good = reply_code(s->answer) < 400;
+    s->asked = ASKED_NOTHING;
+    if (asked == ASKED_MAIL && good)
+        s->state = SMTP_MAIL;
+    else if (asked == ASKED_MAIL)
+        smtp_transaction_reset(s);
+    else if (asked == ASKED_RCPT && good)
+        s->state = SMTP_RCPT;
+    else if (asked == ASKED_RCPT)
+        recipient_drop(s);
+    smtp_reply(s, s->answer);
 }
 
 /* ---- MAIL, RCPT ---- */
@@ -127,19 +160,8 @@ static void cmd_mail(struct smtp_session *s, struct str argument)
     s->mail_from_n = (uint8_t)path.n;
     if (path.n > 0)
         memcpy(s->mail_from, path.p, path.n);
-    s->asked = true;
-    s->mail_answer = REPLY_MAIL_OK;
+    ask(s, ASKED_MAIL, REPLY_MAIL_OK);
     smtp_push(s, SMTP_EV_MAIL);
-}
-
-void smtp_command_mail_answer(struct smtp_session *s)
-{
-    s->asked = false;
-    if (s->mail_answer == REPLY_MAIL_OK)
-        s->state = SMTP_MAIL;
-    else
-        smtp_transaction_reset(s);
-    smtp_reply(s, s->mail_answer);
 }
 
 static bool recipient_is_known(const struct smtp_session *s, struct str address)
@@ -214,6 +236,7 @@ static void cmd_rcpt(struct smtp_session *s, struct str argument)
         return;
     }
     enum reply answer;
+    uint32_t before = s->recipients_n;
     int rc = smtp_path_read(&argument, SMTP_PATH_FORWARD, &path);
     if (rc < 0)
         answer = path_reply(rc, REPLY_RCPT_SYNTAX, REPLY_RCPT_ADDRESS);
@@ -221,6 +244,11 @@ static void cmd_rcpt(struct smtp_session *s, struct str argument)
         answer = rc < 0 ? REPLY_PARAMETER_SYNTAX : REPLY_PARAMETER_UNKNOWN;
     else
         answer = rcpt(s, path);
+    if (answer == REPLY_RCPT_OK && s->recipients_n > before) {
+        ask(s, ASKED_RCPT, answer);
+        smtp_push(s, SMTP_EV_RCPT);
+        return;
+    }
     if (answer == REPLY_RCPT_OK)
         s->state = SMTP_RCPT;
     else
@@ -271,6 +299,32 @@ static void cmd_starttls(struct smtp_session *s, struct str argument)
     s->state = SMTP_TLS;
     smtp_reply(s, REPLY_TLS_GO);
     smtp_push(s, SMTP_EV_STARTTLS);
+}
+
+/* The session begins anew, as if its client had connected just now; TLS stays on. */
+static void cmd_xclient(struct smtp_session *s, struct str argument)
+{
+    struct xclient x;
+    if (!s->config->xclient || s->state == SMTP_MAIL || s->state == SMTP_RCPT) {
+        smtp_reply(s, s->config->xclient ? REPLY_XCLIENT_LATE : REPLY_XCLIENT_DENIED);
+        return;
+    }
+    if (xclient_read(argument, &x) < 0) {
+        smtp_reply(s, REPLY_XCLIENT_SYNTAX);
+        return;
+    }
+    smtp_transaction_reset(s);
+    s->state = x.has_helo ? SMTP_READY : SMTP_START;
+    s->esmtp = x.has_helo && !x.smtp;
+    s->helo_n = x.helo_n;
+    memcpy(s->helo, x.helo, x.helo_n);
+    s->bad = s->unknown = 0;
+    ask(s, ASKED_XCLIENT, REPLY_GREETING);
+    smtp_push(s, SMTP_EV_XCLIENT);
+    /* wire is free: the greeting is written to it behind this event. */
+    size_t n = strlen(x.address);
+    memcpy(s->wire, x.address, n);
+    s->queue[s->queue_n - 1].bytes = str_of(s->wire, n);
 }
 
 static void cmd_rset(struct smtp_session *s, struct str argument)
@@ -324,6 +378,7 @@ static const struct command commands[] = {
     {STR_INIT("NOOP"), cmd_noop, IN_ANY, ARG_ANY},
     {STR_INIT("VRFY"), cmd_vrfy, IN_ANY, ARG_SOME},
     {STR_INIT("HELP"), cmd_help, IN_ANY, ARG_ANY},
+    {STR_INIT("XCLIENT"), cmd_xclient, IN_ANY, ARG_ANY},
     {STR_INIT("EXPN"), cmd_not_implemented, IN_ANY, ARG_ANY},
     {STR_INIT("BDAT"), cmd_not_implemented, IN_ANY, ARG_ANY},
     {STR_INIT("AUTH"), cmd_not_implemented, IN_ANY, ARG_ANY},

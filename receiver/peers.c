@@ -14,9 +14,9 @@ enum { WAYS = 8, LOCKS = 64 };
 
 struct peer {
     uint64_t network; /* the /64, or the IPv4 address */
-    int64_t minute;   /* that messages counts */
+    int64_t minute;   /* that these count: */
+    uint32_t messages, recipients;
     uint32_t connections;
-    uint32_t messages;
     uint16_t family; /* 0: never used */
     uint16_t lock;
 };
@@ -81,7 +81,7 @@ static struct peer *place_of(struct peer *set, uint16_t family, uint64_t network
     if (unused) {
         unused->family = family;
         unused->network = network;
-        unused->messages = 0;
+        unused->messages = unused->recipients = 0;
         unused->minute = minute;
     }
     return unused;
@@ -117,17 +117,27 @@ void peers_leave(struct peers *p, struct peer *peer)
     pthread_mutex_unlock(&p->locks[peer->lock]);
 }
 
-bool peers_message(struct peers *p, struct peer *peer, uint32_t limit, int64_t minute)
+/* counter is one of the peer's. */
+static bool count(struct peers *p, struct peer *peer, uint32_t *counter, uint32_t limit,
+                  int64_t minute)
 {
-    if (!peer || limit == 0)
-        return true;
     pthread_mutex_lock(&p->locks[peer->lock]);
     if (peer->minute != minute) {
         peer->minute = minute;
-        peer->messages = 0;
+        peer->messages = peer->recipients = 0;
     }
-    bool good = peer->messages < limit;
-    peer->messages += good;
+    bool good = *counter < limit;
+    *counter += good;
     pthread_mutex_unlock(&p->locks[peer->lock]);
     return good;
+}
+
+bool peers_message(struct peers *p, struct peer *peer, uint32_t limit, int64_t minute)
+{
+    return !peer || limit == 0 || count(p, peer, &peer->messages, limit, minute);
+}
+
+bool peers_recipient(struct peers *p, struct peer *peer, uint32_t limit, int64_t minute)
+{
+    return !peer || limit == 0 || count(p, peer, &peer->recipients, limit, minute);
 }

@@ -1,6 +1,7 @@
 #include "receiver/reply.h"
 
 #include "base/require.h"
+#include "receiver/xclient.h"
 
 #include <stdio.h>
 
@@ -44,7 +45,7 @@ struct str reply_wire(enum reply r, struct str arg, char room[REPLY_MAX])
     return str_of(room, hole + arg.n + behind.n);
 }
 
-struct str reply_ehlo(struct str hostname, uint64_t message_bytes, bool starttls,
+struct str reply_ehlo(struct str hostname, uint64_t message_bytes, bool starttls, bool xclient,
                       char room[REPLY_MAX])
 {
     int n = snprintf(room, REPLY_MAX,
@@ -52,10 +53,11 @@ struct str reply_ehlo(struct str hostname, uint64_t message_bytes, bool starttls
                      "250-PIPELINING\r\n"
                      "250-SIZE %llu\r\n"
                      "250-8BITMIME\r\n"
-                     "%s"
+                     "%s%s"
                      "250 ENHANCEDSTATUSCODES\r\n",
                      STR_ARG(hostname), (unsigned long long)message_bytes,
-                     starttls ? "250-STARTTLS\r\n" : "");
+                     starttls ? "250-STARTTLS\r\n" : "",
+                     xclient ? "250-XCLIENT " XCLIENT_NAMES "\r\n" : "");
     REQUIRE(n > 0 && n < REPLY_MAX);
     return str_of(room, (size_t)n);
 }

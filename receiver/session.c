@@ -51,9 +51,10 @@ void smtp_reply(struct smtp_session *s, enum reply r)
     smtp_push(s, SMTP_EV_REPLY);
     struct smtp_event *event = &s->queue[s->queue_n - 1];
     event->reply = r;
-    event->bytes = r == REPLY_EHLO_OK ? reply_ehlo(s->config->hostname, s->config->message_bytes,
-                                                   s->config->starttls && !s->tls, s->wire)
-                                      : reply_wire(r, s->config->hostname, s->wire);
+    event->bytes = r == REPLY_EHLO_OK
+                       ? reply_ehlo(s->config->hostname, s->config->message_bytes,
+                                    s->config->starttls && !s->tls, s->config->xclient, s->wire)
+                       : reply_wire(r, s->config->hostname, s->wire);
     if (reply_code(r) == 421 || r == REPLY_QUIT_OK)
         smtp_push(s, SMTP_EV_CLOSE);
 }
@@ -231,7 +232,7 @@ bool smtp_session_next(struct smtp_session *s, struct smtp_event *ret)
         if (s->state == SMTP_TLS)
             s->in = (struct str){0};
         if (s->asked)
-            smtp_command_mail_answer(s);
+            smtp_command_answer(s);
         else if (s->state == SMTP_WAIT || s->state == SMTP_CLOSED || s->in.n == 0)
             return false;
         else if (s->state != SMTP_DATA)
@@ -268,10 +269,10 @@ enum smtp_phase smtp_session_phase(const struct smtp_session *s)
     return SMTP_PHASE_COMMAND;
 }
 
-void smtp_session_refuse_mail(struct smtp_session *s, enum reply why)
+void smtp_session_refuse(struct smtp_session *s, enum reply why)
 {
-    REQUIRE(s->asked);
-    s->mail_answer = why;
+    REQUIRE(s->asked != ASKED_NOTHING);
+    s->answer = why;
 }
 
 void smtp_session_refuse_data(struct smtp_session *s, enum reply why)
@@ -353,6 +354,6 @@ void smtp_session_end(struct smtp_session *s, enum reply why)
     /* A reply that was not pulled yet may stand in wire. */
     REQUIRE(s->queue_at == s->queue_n);
     s->queue_at = s->queue_n = 0;
-    s->asked = false;
+    s->asked = ASKED_NOTHING;
     smtp_reply(s, why);
 }

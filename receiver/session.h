@@ -31,12 +31,16 @@ struct smtp_config {
     uint32_t unknown_recipients; /* 0 = no limit */
     bool starttls;               /* offered until it was used */
     bool tls_require;            /* no sender is accepted without TLS */
+    bool xclient;                /* the peer may say whom it speaks for */
     struct arena *scratch;       /* reset by each use */
 };
 
 enum smtp_event_kind {
     SMTP_EV_REPLY,    /* send wire */
-    SMTP_EV_MAIL,     /* a sender will be accepted, unless smtp_session_refuse_mail is called now */
+    SMTP_EV_MAIL,     /* a sender will be accepted, unless smtp_session_refuse is called now */
+    SMTP_EV_RCPT,     /* a recipient likewise; not one that was given before */
+    SMTP_EV_XCLIENT,  /* the session begins anew for another client, likewise; bytes: its address,
+                       * empty when the peer does not know it */
     SMTP_EV_DATA,     /* content begins: a new, empty body */
     SMTP_EV_BODY,     /* add bytes to the body; they are a part of what was fed */
     SMTP_EV_DROP,     /* forget the body: the message will be refused at its end */
@@ -50,7 +54,8 @@ struct smtp_event {
     enum smtp_event_kind kind;
     enum reply reply; /* SMTP_EV_REPLY: which it is */
     bool after_data;  /* SMTP_EV_REPLY: it answers a whole message */
-    struct str bytes; /* SMTP_EV_REPLY: the wire; SMTP_EV_BODY: content. Until the next call */
+    struct str bytes; /* SMTP_EV_REPLY: the wire; SMTP_EV_BODY: content; SMTP_EV_XCLIENT: see there.
+                       * Until the next call */
 };
 
 enum smtp_phase {
@@ -73,8 +78,9 @@ struct str smtp_session_rest(struct smtp_session *s);
 
 enum smtp_phase smtp_session_phase(const struct smtp_session *s);
 
-/* After SMTP_EV_MAIL, before the next call: the sender is answered with why instead. */
-void smtp_session_refuse_mail(struct smtp_session *s, enum reply why);
+/* After SMTP_EV_MAIL, SMTP_EV_RCPT or SMTP_EV_XCLIENT, before the next call: it is answered with
+ * why instead. */
+void smtp_session_refuse(struct smtp_session *s, enum reply why);
 
 /* While content comes: no more of it is delivered, its end is answered with why. */
 void smtp_session_refuse_data(struct smtp_session *s, enum reply why);

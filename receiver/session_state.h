@@ -18,6 +18,9 @@ enum smtp_state {
     SMTP_CLOSED,
 };
 
+/* What the caller was told and may still refuse; the reply is held back. */
+enum smtp_asked { ASKED_NOTHING, ASKED_MAIL, ASKED_RCPT, ASKED_XCLIENT };
+
 enum {
     /* RFC 5321 section 4.5.3.1.4 says 512, extensions may add to it; with <CR><LF>. */
     SMTP_LINE_MAX = 2048,
@@ -50,11 +53,11 @@ struct smtp_session {
     enum smtp_state state;
     bool esmtp;
     bool tls;
-    bool asked;        /* SMTP_EV_MAIL was given, the reply not */
     bool rcpt_refused; /* in this transaction */
-    enum reply mail_answer;
-    uint32_t bad;     /* commands answered 500 to 504 */
-    uint32_t unknown; /* recipients refused */
+    enum smtp_asked asked;
+    enum reply answer; /* to what was asked */
+    uint32_t bad;      /* commands answered 500 to 504 */
+    uint32_t unknown;  /* recipients refused */
 
     struct buf line; /* the front of a line whose end has not come */
     bool line_cr;    /* the last byte was a <CR> */
@@ -89,6 +92,6 @@ void smtp_transaction_reset(struct smtp_session *s);
 /* Carries out one command line (without its end); command.c. */
 void smtp_command(struct smtp_session *s, struct str line);
 /* The reply that was held back while the caller was asked. */
-void smtp_command_mail_answer(struct smtp_session *s);
+void smtp_command_answer(struct smtp_session *s);
 
 #endif

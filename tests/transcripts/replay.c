@@ -7,6 +7,10 @@
  *   S: reply              the next reply line begins so (S*300: 300 times)
  *   @limit NAME NUMBER    message_bytes, keep_bytes, recipients, bad_commands,
  *                         unknown_recipients; before the first C
+ *   @refuse-recipients NUMBER  all but that many recipients are refused: too many in this minute
+ *   @xclient              the peer may use XCLIENT
+ *   @helo NAME            of the last message
+ *   @client ADDRESS       what XCLIENT said last
  *   T:                    the TLS handshake that STARTTLS asked for is done here
  *   @starttls             it is offered
  *   @implicit-tls         TLS from the first byte on
@@ -47,9 +51,9 @@ struct transcript {
     int64_t stores[STORES_MAX];
     size_t stores_n;
     bool refuse_mail, truncated, closed, implicit;
-    size_t secured_at;    /* in client; SIZE_MAX: never */
-    int64_t stored, size; /* -1: not said */
-    struct str from, to, body, protocol;
+    size_t secured_at;                /* in client; SIZE_MAX: never */
+    int64_t stored, size, recipients; /* -1: not said */
+    struct str from, to, body, protocol, named, helo;
     struct buf body_bytes;
 };
 
@@ -60,7 +64,8 @@ struct outcome {
     int64_t stored;
     uint64_t size;
     bool truncated, closed, secured;
-    char protocol[16];
+    int64_t recipients;
+    char protocol[16], client[64], helo[256];
 };
 
 static const struct returnpath_domain domain_list[] = {
@@ -178,6 +183,14 @@ static void read_directive(struct transcript *t, struct str line)
         t->implicit = true;
     } else if (str_eq(name, STR("@tls-require"))) {
         t->config.tls_require = true;
+    } else if (str_eq(name, STR("@xclient"))) {
+        t->config.xclient = true;
+    } else if (str_eq(name, STR("@helo"))) {
+        t->helo = rest;
+    } else if (str_eq(name, STR("@client"))) {
+        t->named = rest;
+    } else if (str_eq(name, STR("@refuse-recipients"))) {
+        t->recipients = number(rest);
     } else if (str_eq(name, STR("@protocol"))) {
         t->protocol = rest;
     } else if (str_eq(name, STR("@closed"))) {
@@ -232,6 +245,7 @@ static void store(const struct transcript *t, struct smtp_session *s, struct out
     REQUIRE(buf_fmt(&o->envelope, "%.*s ", STR_ARG(e.mail_from)) == 0);
     for (size_t i = 0; i < e.recipients_n; i++)
         REQUIRE(buf_fmt(&o->envelope, "%.*s ", STR_ARG(list[i].address)) == 0);
+    snprintf(o->helo, sizeof(o->helo), "%.*s", STR_ARG(e.helo));
     snprintf(o->protocol, sizeof(o->protocol), "%.*s", STR_ARG(e.protocol));
     buf_clear(&o->last);
     REQUIRE(buf_add(&o->last, buf_str(&o->body)) == 0);
@@ -255,7 +269,14 @@ static void play(const struct transcript *t, struct smtp_session *s, struct str 
             break;
         case SMTP_EV_MAIL:
             if (t->refuse_mail)
-                smtp_session_refuse_mail(s, REPLY_SPOOL_FULL);
+                smtp_session_refuse(s, REPLY_SPOOL_FULL);
+            break;
+        case SMTP_EV_RCPT:
+            if (t->recipients >= 0 && o->recipients++ >= t->recipients)
+                smtp_session_refuse(s, REPLY_ADDRESS_RECIPIENTS);
+            break;
+        case SMTP_EV_XCLIENT:
+            snprintf(o->client, sizeof(o->client), "%.*s", STR_ARG(ev.bytes));
             break;
         case SMTP_EV_DATA:
         case SMTP_EV_DROP:
@@ -332,6 +353,10 @@ static void compare(const struct transcript *t, const struct outcome *o, const c
         die(how, STR("truncated or not"));
     if (t->body.n > 0 && !str_eq(buf_str(&t->body_bytes), buf_str(&o->last)))
         die(how, buf_str(&o->last));
+    if (t->named.n > 0 && !str_eq(t->named, str_c(o->client)))
+        die(how, str_c(o->client));
+    if (t->helo.n > 0 && !str_eq(t->helo, str_c(o->helo)))
+        die(how, str_c(o->helo));
     if (t->protocol.n > 0 && !str_eq(t->protocol, str_c(o->protocol)))
         die(how, str_c(o->protocol));
     struct str to = buf_str(&o->envelope), from = str_cut(&to, ' ');
@@ -413,7 +438,7 @@ int main(int argc, char **argv)
         .bad_commands = 20,
         .scratch = &scratch,
     };
-    t.stored = t.size = -1;
+    t.stored = t.size = t.recipients = -1;
     t.secured_at = SIZE_MAX;
     buf_init(&t.client, BYTES_MAX);
     buf_init(&t.expected, BYTES_MAX);
