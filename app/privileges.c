@@ -154,8 +154,8 @@ int privileges_drop(const struct privileges *p, struct err *e)
     }
     if (rc < 0)
         return err_sys(e, rc, "capabilities");
-    if (has_capabilities() || setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0 ||
-        (p->user && !is_user(p)))
+    if (has_capabilities() || setuid(0) == 0 || seteuid(0) == 0 ||
+        (p->user && (setgid(0) == 0 || !is_user(p))))
         return err_set(e, -EPERM, "the privileges of root could not be given up");
     return 0;
 }

@@ -18,10 +18,12 @@ struct receiver_sockets {
 
 static int bind_error(const struct receiver_listen *where, int rc, struct err *e)
 {
-    return err_sys(e, rc, "listen on %s port %u%s", where->address, where->port,
-                   rc == -EACCES ? " (below 1024: root, CAP_NET_BIND_SERVICE or a socket handed "
-                                   "over by systemd is needed)"
-                                 : "");
+    if (rc != -EACCES)
+        return err_sys(e, rc, "listen on %s port %u", where->address, where->port);
+    return err_set(e, rc,
+                   "listen on %s port %u: %s; below 1024 it takes root, CAP_NET_BIND_SERVICE or a "
+                   "socket handed over by systemd",
+                   where->address, where->port, strerrordesc_np(-rc));
 }
 
 static int socket_bind(const struct receiver_listen *where, bool share, int *ret_fd, struct err *e)
