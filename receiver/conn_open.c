@@ -7,10 +7,15 @@
 
 /* ---- what is refused ---- */
 
-void conn_refused(struct conn *c, struct str why)
+static void tell(struct conn *c, const char *event, struct str why)
 {
     if (refusals_note(c->pool->shared->refusals, &c->from, c->address, conns_minute(c->pool)))
-        log_info("refused", KV("client", (const char *)c->address), KV("why", why));
+        log_info(event, KV("client", (const char *)c->address), KV("why", why));
+}
+
+void conn_refused(struct conn *c, struct str why)
+{
+    tell(c, "refused", why);
 }
 
 void conn_refuse(struct conn *c, enum reply why)
@@ -51,7 +56,7 @@ static void early(struct conn *c)
     if (conn_settings(c)->greeting_delay > 0)
         conn_refuse(c, REPLY_EARLY_TALKER);
     else
-        conn_refused(c, STR("spoke before the greeting; it was let in"));
+        tell(c, "early_talker", STR("it spoke before the greeting, and was let in"));
 }
 
 /* The client is known. bytes: what it has sent already. */

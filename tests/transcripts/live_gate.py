@@ -227,6 +227,7 @@ class Gate(unittest.TestCase):
             with Client(r) as c:
                 c.message()
         self.assertEqual(r.counters["early_talkers"], 5)
+        self.assertEqual(r.errors.count(" early_talker client=127.0.0.1 "), 1, r.errors)
         self.assertEqual(r.counters["messages"], 1)
 
     def test_greeting_delay(self):
