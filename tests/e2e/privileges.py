@@ -105,7 +105,11 @@ def serve(setup):
     setup.note(messages=len(ledger.acked))
 
 
-def refuse(setup, *words, role="receive", prefix=(), port=None):
+def as_nobody():
+    return ["setpriv", "--reuid", USER, "--regid", str(pwd.getpwnam(USER).pw_gid), "--clear-groups"]
+
+
+def refuse(setup, *words, role="receive", prefix=()):
     """The start fails at once, and says this."""
     done = subprocess.run([*prefix, setup.program, role, "--config", setup.config_path],
                           capture_output=True, text=True, timeout=120, check=False,
@@ -163,6 +167,13 @@ def what_the_user_can_not_write(setup):
     setup.start("receive", env=ENV)
     setup.stop("receive")
     expect(os.stat(other).st_uid == pwd.getpwnam(USER).pw_uid, "an empty directory was not given away")
+    # Not root from the start: the same place is told by whoever opens it.
+    closed = setup.box.path("closed")
+    os.mkdir(closed, 0o700)
+    setup.configure(spool={"directory": closed},
+                    listen=[{"address": "127.0.0.1", "port": harness.sandbox.free_port()}])
+    refuse(setup, f"{closed}: Permission denied", prefix=as_nobody())
+    setup.configure(listen=[{"address": "127.0.0.1", "port": setup.port}])
     try:
         path = setup.box.mount_tmpfs("readonly", "1m")
         done = subprocess.run(["mount", "-o", "remount,ro", path], capture_output=True, check=False)
@@ -190,7 +201,7 @@ def ports(setup):
         s.bind(("127.0.0.1", setup.port))
         s.listen()
         refuse(setup, f"listen on 127.0.0.1 port {setup.port}: Address already in use")
-    nobody = ["setpriv", "--reuid", USER, "--regid", str(pwd.getpwnam(USER).pw_gid), "--clear-groups"]
+    nobody = as_nobody()
     low = [*nobody, "--inh-caps=-all", "--bounding-set=-all"]
     refuse(setup, f"listen on 127.0.0.1 port {setup.port}: Permission denied", "CAP_NET_BIND_SERVICE",
            prefix=low)

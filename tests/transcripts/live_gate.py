@@ -141,6 +141,7 @@ class Gate(unittest.TestCase):
                 c.say("NOOP", "250")
                 c.socket.close()
         self.assertEqual(r.counters["connections_refused_address"], 1)
+        self.assertIn(" refused client=192.0.2.2 why=\"421 4.7.0 ", r.errors)
 
     def test_stop_while_a_header_is_awaited(self):
         with Receiver(proxy_from="127.0.0.1") as r:

@@ -96,7 +96,7 @@ static void test_holds(void **state)
 static void test_client(void **state)
 {
     (void)state;
-    uint64_t a, b;
+    uint64_t a = 0, b = 1;
     struct sockaddr_storage one = address("2001:db8::1"), same = address("2001:db8::ffff:2");
     struct sockaddr_storage other = address("2001:db8:0:1::1"), four = address("192.0.2.1");
     struct sockaddr_storage mapped = address("::ffff:192.0.2.1"), none = {.ss_family = AF_UNIX};
