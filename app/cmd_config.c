@@ -136,7 +136,8 @@ const struct command commands_config[] = {
      1,
      "Check the configuration and tell all its mistakes",
      "Each mistake is one line: FILE:LINE:COLUMN: KEY: VALUE: what was expected. Exit code 1 when\n"
-     "there is one. --defaults writes a complete commented file with every key's default.",
+     "there is one. As root it goes on as receiver.user, once that is known, and tells what that\n"
+     "user can't read. --defaults writes a complete commented file with every key's default.",
      {COMMAND_CONFIG, {"--defaults", NULL, "write a commented configuration, check nothing"}},
      check_config},
     {"migrate",

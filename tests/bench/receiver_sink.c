@@ -183,6 +183,7 @@ int main(int argc, char **argv)
     if (rc < 0) {
         fprintf(stderr, "%s\n", e.text);
         tls_context_unref(tls);
+        returnpath_set_unref(set);
         spool_free(spool);
         return 1;
     }
