@@ -305,7 +305,7 @@ static void cmd_starttls(struct smtp_session *s, struct str argument)
 static void cmd_xclient(struct smtp_session *s, struct str argument)
 {
     struct xclient x;
-    if (!s->config->xclient || s->state == SMTP_MAIL || s->state == SMTP_RCPT) {
+    if (!s->config->xclient || (s->state != SMTP_START && s->state != SMTP_READY)) {
         smtp_reply(s, s->config->xclient ? REPLY_XCLIENT_LATE : REPLY_XCLIENT_DENIED);
         return;
     }
