@@ -61,11 +61,13 @@ static int load_rules(const struct config *c, struct classifier **ret, struct er
 
 static int prepare(struct processor *p, struct err *e)
 {
-    const struct config *c = p->config;
+    struct config *c = p->config;
     struct spool_config spool = {.directory = c->spool.directory,
                                  .max_bytes = c->spool.max_bytes,
                                  .segment_bytes = c->spool.segment_bytes};
     int rc = spool_open(&spool, &p->spool, e);
+    if (rc == 0)
+        rc = config_returnpath(c, &c->returnpath, e);
     if (rc == 0)
         rc = load_rules(c, &p->classifier, e);
     p->workers_n = (unsigned)c->processor.workers;
@@ -326,8 +328,6 @@ int process_run(const struct command_line *l)
     }
     if (rc >= 0)
         rc = drop(c, &e);
-    if (rc >= 0)
-        rc = config_returnpath(c, &c->returnpath, &e);
     if (rc >= 0)
         rc = prepare(p, &e);
     if (rc >= 0) {

@@ -273,9 +273,9 @@ int receive_run(const struct command_line *l)
     if (rc == 0)
         rc = bind_and_drop(c, &config, &e);
     if (rc == 0)
-        rc = config_returnpath(c, &c->returnpath, &e);
-    if (rc == 0)
         rc = spool_open(&spool, &config.spool, &e);
+    if (rc == 0)
+        rc = config_returnpath(c, &c->returnpath, &e);
     if (rc == 0)
         rc = service_lock_receiver(c->spool.directory, &e);
     if (rc == 0)
