@@ -71,6 +71,11 @@ struct config_header {
     unsigned line, column;
 };
 
+struct config_source {
+    const char *domain;
+    unsigned line, column;
+};
+
 struct config_network {
     struct network network;
     unsigned line, column;
@@ -118,6 +123,13 @@ struct config {
         struct config_header *token_headers;
         size_t token_headers_n;
     } attribution;
+    struct {
+        struct config_source *sources;
+        size_t sources_n;
+        const char *resolver; /* NULL: those of the system */
+        uint64_t resolver_port;
+        int64_t timeout;
+    } feedback;
     struct {
         uint64_t threads;
         const char *user; /* "": stay who we are */

@@ -231,6 +231,15 @@ static void check_sizes(const struct config *c, struct config_report *r)
         config_report_at(r, 0, 0, "spool.keep_bytes",
                          str_c(config_format_size(c->spool.keep_bytes, (char[32]){0})), text);
     }
+    /* A server that is silent must not look like a message that hangs its reader. */
+    if (c->feedback.sources_n && c->feedback.timeout > c->processor.watchdog / 8) {
+        snprintf(text, sizeof(text),
+                 "expected at most an eighth of processor.watchdog, which is %s",
+                 config_format_time((uint64_t)c->processor.watchdog, a));
+        config_report_at(r, 0, 0, "feedback.timeout",
+                         str_c(config_format_time((uint64_t)c->feedback.timeout, (char[32]){0})),
+                         text);
+    }
     if (c->database.retry_min > c->database.retry_max) {
         snprintf(text, sizeof(text), "expected at most database.retry_max, which is %s",
                  config_format_time((uint64_t)c->database.retry_max, a));
