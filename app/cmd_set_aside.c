@@ -1,6 +1,7 @@
 /* set-aside: messages that PostgreSQL refused or that killed their workers. */
 #include "app/answer.h"
 #include "app/child.h"
+#include "app/feedback.h"
 #include "app/reading.h"
 #include "app/table.h"
 #include "base/clock.h"
@@ -170,6 +171,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     struct reading reading = {.token_headers = a->config->token_headers,
                               .token_headers_n = a->config->attribution.token_headers_n};
     const char **paths = calloc(a->config->processor.rules_n + 1, sizeof(char *));
+    struct feedback *feedback = NULL;
     struct spool_record record;
     struct db_message m;
     struct err e = {0};
@@ -182,6 +184,12 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     if (rc == 0)
         rc = classifier_load(paths, a->config->processor.rules_n, &reading.classifier, &e);
     if (rc == 0)
+        rc = feedback_open(a->config, &feedback, &e);
+    if (feedback) {
+        reading.is_signed = feedback_is_signed;
+        reading.is_signed_ctx = feedback;
+    }
+    if (rc == 0)
         rc = record_of(a, reading.returnpath, &arena, &record, &e);
     if (rc == 0) {
         report_init();
@@ -190,6 +198,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     if (rc == 0)
         rc = db_set_aside_retried(a->db, &m, &e);
     classifier_free(reading.classifier);
+    feedback_free(feedback);
     returnpath_reader_free(reading.returnpath);
     free(paths);
     arena_free(&arena);

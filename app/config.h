@@ -69,6 +69,16 @@ struct config_header {
     unsigned line, column;
 };
 
+struct config_source {
+    const char *domain; /* lower-case A-label */
+    unsigned line, column;
+};
+
+struct config_resolver {
+    const char *server; /* "192.0.2.53", "::1@5353" */
+    unsigned line, column;
+};
+
 struct config {
     struct arena arena;
     const char *file;   /* as it was found */
@@ -111,6 +121,13 @@ struct config {
         struct config_header *token_headers;
         size_t token_headers_n;
     } attribution;
+    struct {
+        struct config_source *sources;
+        size_t sources_n;
+        struct config_resolver *resolvers;
+        size_t resolvers_n;
+        int64_t timeout;
+    } feedback;
     struct {
         uint64_t threads;
         const char *user;

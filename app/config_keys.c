@@ -1,17 +1,20 @@
 #include "app/config_keys.h"
 
+#include "resolver/resolver.h"
 #include "spool/spool.h"
 
 #include <stddef.h>
 
-#define AT(member)        offsetof(struct config, member)
-#define AT_LISTEN(member) offsetof(struct config_listen, member)
-#define AT_DOMAIN(member) offsetof(struct config_domain, member)
-#define AT_CERT(member)   offsetof(struct config_certificate, member)
-#define AT_RULE(member)   offsetof(struct config_rule, member)
-#define AT_KEY(member)    offsetof(struct config_key_file, member)
-#define AT_PATT(member)   offsetof(struct config_pattern, member)
-#define AT_HEADER(member) offsetof(struct config_header, member)
+#define AT(member)          offsetof(struct config, member)
+#define AT_LISTEN(member)   offsetof(struct config_listen, member)
+#define AT_DOMAIN(member)   offsetof(struct config_domain, member)
+#define AT_CERT(member)     offsetof(struct config_certificate, member)
+#define AT_RULE(member)     offsetof(struct config_rule, member)
+#define AT_KEY(member)      offsetof(struct config_key_file, member)
+#define AT_PATT(member)     offsetof(struct config_pattern, member)
+#define AT_HEADER(member)   offsetof(struct config_header, member)
+#define AT_SOURCE(member)   offsetof(struct config_source, member)
+#define AT_RESOLVER(member) offsetof(struct config_resolver, member)
 
 #define KiB UINT64_C(1024)
 #define MiB (1024 * KiB)
@@ -30,6 +33,7 @@ const struct config_section config_sections[] = {
     {"database", "PostgreSQL, written to by the processor and by commands."},
     {"processor", "Reading, classifying and writing what the journal holds."},
     {"attribution", "Whose address a report is about; docs/attribution.md."},
+    {"feedback", "Complaints of mailbox providers that prove themselves; docs/feedback.md."},
     {"receiver", "The SMTP side."},
     {"limits", "What one client, and all of them together, may ask of the receiver."},
     {"log", "One event, one line, on standard error."},
@@ -66,6 +70,15 @@ const struct config_list config_lists[] = {
      sizeof(struct config_header), offsetof(struct config_header, line), 0, 16, "[]", NULL,
      "Header fields of your own, such as X-Recipient-Token, into which your mail puts a signed\n"
      "token: complaints come with the message's header, often with all addresses blacked out."},
+    {"feedback.sources", AT(feedback.sources), AT(feedback.sources_n), sizeof(struct config_source),
+     offsetof(struct config_source, line), 0, 1000, "[]", NULL,
+     "Providers whose feedback reports count as theirs when they have signed them, such as\n"
+     "{domain: arf.mail.yahoo.com}."},
+    {"feedback.resolvers", AT(feedback.resolvers), AT(feedback.resolvers_n),
+     sizeof(struct config_resolver), offsetof(struct config_resolver, line), 0,
+     RESOLVER_SERVERS_MAX, "[]", NULL,
+     "DNS servers to ask for their keys, such as 192.0.2.53 or ::1@5353. None: those of\n"
+     "/etc/resolv.conf."},
 };
 const size_t config_lists_n = sizeof(config_lists) / sizeof(config_lists[0]);
 
@@ -205,6 +218,14 @@ const struct config_key config_keys[] = {
     {"log.addresses", CONFIG_WORD, AT(log.addresses), "redacted", .words = "redacted|full",
      .text = "redacted: j***@example.com; full: mail addresses as they are."},
     {"processor.rules[]", CONFIG_PATH, AT_RULE(path), NULL, .text = "A rule file or a directory."},
+    {"feedback.sources[].domain", CONFIG_DOMAIN, AT_SOURCE(domain), NULL,
+     .text = "d= of its DKIM signatures, exactly."},
+    {"feedback.resolvers[]", CONFIG_TEXT, AT_RESOLVER(server), NULL, 2, 64,
+     .text = "ADDRESS or ADDRESS@PORT."},
+    {"feedback.timeout", CONFIG_TIME, AT(feedback.timeout), "2s", 10 * MS, 10 * SEC,
+     .text =
+         "How long one report may wait for its keys. A report whose key did not come counts as\n"
+         "unsigned."},
     {"attribution.token_headers[]", CONFIG_NAME, AT_HEADER(name), NULL, 1, 64,
      .text = "The name of a header field."},
 };

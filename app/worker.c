@@ -195,6 +195,12 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
     int rc = signals < 0 ? signals : spool_open(&spool, &w->spool, &e);
     if (rc >= 0 && returnpath_reader_new(c->returnpath, &w->reading.returnpath) < 0)
         rc = err_set(&e, -ENOMEM, "out of memory");
+    if (rc >= 0)
+        rc = feedback_open(c, &w->feedback, &e);
+    if (rc >= 0 && w->feedback) {
+        w->reading.is_signed = feedback_is_signed;
+        w->reading.is_signed_ctx = w->feedback;
+    }
     if (rc >= 0) {
         report_init();
         loop(w, signals);
@@ -202,6 +208,7 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
     for (size_t i = 0; i < w->lanes_n; i++)
         lane_close(&w->lanes[i]);
     returnpath_reader_free(w->reading.returnpath);
+    feedback_free(w->feedback);
     db_free(w->db);
     spool_free(w->spool);
     if (signals >= 0)
