@@ -196,8 +196,8 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     if (rc == 0)
         rc = db_set_aside_retried(a->db, &m, &e);
     classifier_free(reading.classifier);
-    returnpath_reader_free(reading.returnpath);
     feedback_free(feedback);
+    returnpath_reader_free(reading.returnpath);
     free(paths);
     arena_free(&arena);
     return rc < 0 ? command_fail(l, EXIT_NO, "%s: stays set aside: %s", l->args[0], e.text)

@@ -72,7 +72,12 @@ struct config_header {
 };
 
 struct config_source {
-    const char *domain;
+    const char *domain; /* lower-case A-label */
+    unsigned line, column;
+};
+
+struct config_resolver {
+    const char *server; /* "192.0.2.53", "::1@5353" */
     unsigned line, column;
 };
 
@@ -126,8 +131,8 @@ struct config {
     struct {
         struct config_source *sources;
         size_t sources_n;
-        const char *resolver; /* NULL: those of the system */
-        uint64_t resolver_port;
+        struct config_resolver *resolvers;
+        size_t resolvers_n;
         int64_t timeout;
     } feedback;
     struct {

@@ -2,6 +2,7 @@
 
 #include "app/config_keys.h"
 #include "base/buf.h"
+#include "resolver/resolver.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -214,6 +215,25 @@ static int check_headers(struct config *c)
     return names ? 0 : -ENOMEM;
 }
 
+static void check_feedback(const struct config *c, struct config_report *r)
+{
+    char text[160], a[32];
+    for (size_t i = 0; i < c->feedback.resolvers_n; i++) {
+        const struct config_resolver *s = &c->feedback.resolvers[i];
+        if (s->server && !resolver_is_server(str_c(s->server)))
+            config_report_at(r, s->line, s->column, "feedback.resolvers[]", str_c(s->server),
+                             "expected the address of a DNS server such as 192.0.2.53 or ::1@5353");
+    }
+    /* Else a DNS server that is silent would look like a message that hangs. */
+    if (c->feedback.sources_n && c->feedback.timeout >= c->processor.watchdog) {
+        snprintf(text, sizeof(text), "expected less than processor.watchdog, which is %s",
+                 config_format_time((uint64_t)c->processor.watchdog, a));
+        config_report_at(r, 0, 0, "feedback.timeout",
+                         str_c(config_format_time((uint64_t)c->feedback.timeout, (char[32]){0})),
+                         text);
+    }
+}
+
 static void check_sizes(const struct config *c, struct config_report *r)
 {
     char text[160], a[32];
@@ -230,15 +250,6 @@ static void check_sizes(const struct config *c, struct config_report *r)
                  config_format_size(c->spool.segment_bytes, a));
         config_report_at(r, 0, 0, "spool.keep_bytes",
                          str_c(config_format_size(c->spool.keep_bytes, (char[32]){0})), text);
-    }
-    /* A server that is silent must not look like a message that hangs its reader. */
-    if (c->feedback.sources_n && c->feedback.timeout > c->processor.watchdog / 8) {
-        snprintf(text, sizeof(text),
-                 "expected at most an eighth of processor.watchdog, which is %s",
-                 config_format_time((uint64_t)c->processor.watchdog, a));
-        config_report_at(r, 0, 0, "feedback.timeout",
-                         str_c(config_format_time((uint64_t)c->feedback.timeout, (char[32]){0})),
-                         text);
     }
     if (c->database.retry_min > c->database.retry_max) {
         snprintf(text, sizeof(text), "expected at most database.retry_max, which is %s",
@@ -269,6 +280,7 @@ int config_check(struct config *c, bool keep_given, struct config_report *r)
     check_tokens(c, r);
     check_patterns(c, r);
     check_tls(c, r);
+    check_feedback(c, r);
     check_sizes(c, r);
     return rc;
 }

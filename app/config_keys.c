@@ -1,19 +1,21 @@
 #include "app/config_keys.h"
 
+#include "resolver/resolver.h"
 #include "spool/spool.h"
 
 #include <stddef.h>
 
-#define AT(member)         offsetof(struct config, member)
-#define AT_LISTEN(member)  offsetof(struct config_listen, member)
-#define AT_DOMAIN(member)  offsetof(struct config_domain, member)
-#define AT_CERT(member)    offsetof(struct config_certificate, member)
-#define AT_RULE(member)    offsetof(struct config_rule, member)
-#define AT_KEY(member)     offsetof(struct config_key_file, member)
-#define AT_PATT(member)    offsetof(struct config_pattern, member)
-#define AT_HEADER(member)  offsetof(struct config_header, member)
-#define AT_NETWORK(member) offsetof(struct config_network, member)
-#define AT_SOURCE(member)  offsetof(struct config_source, member)
+#define AT(member)          offsetof(struct config, member)
+#define AT_LISTEN(member)   offsetof(struct config_listen, member)
+#define AT_DOMAIN(member)   offsetof(struct config_domain, member)
+#define AT_CERT(member)     offsetof(struct config_certificate, member)
+#define AT_RULE(member)     offsetof(struct config_rule, member)
+#define AT_KEY(member)      offsetof(struct config_key_file, member)
+#define AT_PATT(member)     offsetof(struct config_pattern, member)
+#define AT_HEADER(member)   offsetof(struct config_header, member)
+#define AT_SOURCE(member)   offsetof(struct config_source, member)
+#define AT_NETWORK(member)  offsetof(struct config_network, member)
+#define AT_RESOLVER(member) offsetof(struct config_resolver, member)
 
 #define KiB UINT64_C(1024)
 #define MiB (1024 * KiB)
@@ -32,7 +34,7 @@ const struct config_section config_sections[] = {
     {"database", "PostgreSQL, written to by the processor and by commands."},
     {"processor", "Reading, classifying and writing what the journal holds."},
     {"attribution", "Whose address a report is about; docs/attribution.md."},
-    {"feedback", "Complaints that their providers signed; docs/attribution.md."},
+    {"feedback", "Complaints of mailbox providers that prove themselves; docs/feedback.md."},
     {"receiver", "The SMTP side."},
     {"limits", "What one client, and all of them together, may ask of the receiver."},
     {"log", "One event, one line, on standard error."},
@@ -70,9 +72,14 @@ const struct config_list config_lists[] = {
      "Header fields of your own, such as X-Recipient-Token, into which your mail puts a signed\n"
      "token: complaints come with the message's header, often with all addresses blacked out."},
     {"feedback.sources", AT(feedback.sources), AT(feedback.sources_n), sizeof(struct config_source),
-     offsetof(struct config_source, line), 0, 100, "[]", NULL,
-     "Domains (d=) whose DKIM signature on a complaint vouches for the address that it names:\n"
-     "the feedback loops that you are enrolled in."},
+     offsetof(struct config_source, line), 0, 1000, "[]", NULL,
+     "Providers whose feedback reports count as theirs when they have signed them, such as\n"
+     "{domain: arf.mail.yahoo.com}."},
+    {"feedback.resolvers", AT(feedback.resolvers), AT(feedback.resolvers_n),
+     sizeof(struct config_resolver), offsetof(struct config_resolver, line), 0,
+     RESOLVER_SERVERS_MAX, "[]", NULL,
+     "DNS servers to ask for their keys, such as 192.0.2.53 or ::1@5353. None: those of\n"
+     "/etc/resolv.conf."},
     {"receiver.proxy_from", AT(receiver.proxy_list), AT(receiver.proxy_n),
      sizeof(struct config_network), offsetof(struct config_network, line), 0, 1000, "[]", NULL,
      "Addresses and networks of proxies: where listen[].proxy is true, they alone may connect,\n"
@@ -174,13 +181,6 @@ const struct config_key config_keys[] = {
     {"processor.poll", CONFIG_TIME, AT(processor.poll), "20ms", MS, MIN,
      .text = "How often an idle worker looks for new mail."},
 
-    {"feedback.resolver", CONFIG_IP, AT(feedback.resolver), "system", .nothing = "system",
-     .text = "DNS server to ask for keys; system: those of /etc/resolv.conf."},
-    {"feedback.resolver_port", CONFIG_COUNT, AT(feedback.resolver_port), "53", 1, 65535,
-     .text = "Its port."},
-    {"feedback.timeout", CONFIG_TIME, AT(feedback.timeout), "3s", 10 * MS, MIN,
-     .text = "For one key. At most an eighth of processor.watchdog."},
-
     {"receiver.threads", CONFIG_COUNT, AT(receiver.threads), "2", 1, 64,
      .text = "Threads, each with its own journal lane."},
     {"receiver.user", CONFIG_NAME, AT(receiver.user), "", 0, 32,
@@ -242,8 +242,15 @@ const struct config_key config_keys[] = {
     {"receiver.proxy_from[]", CONFIG_NETWORK, AT_NETWORK(network), NULL, .text = "Who."},
     {"receiver.xclient_from[]", CONFIG_NETWORK, AT_NETWORK(network), NULL, .text = "Who."},
     {"processor.rules[]", CONFIG_PATH, AT_RULE(path), NULL, .text = "A rule file or a directory."},
+    {"feedback.sources[].domain", CONFIG_DOMAIN, AT_SOURCE(domain), NULL,
+     .text = "d= of its DKIM signatures, exactly."},
+    {"feedback.resolvers[]", CONFIG_TEXT, AT_RESOLVER(server), NULL, 2, 64,
+     .text = "ADDRESS or ADDRESS@PORT."},
+    {"feedback.timeout", CONFIG_TIME, AT(feedback.timeout), "2s", 10 * MS, 10 * SEC,
+     .text =
+         "How long one report may wait for its keys. A report whose key did not come counts as\n"
+         "unsigned."},
     {"attribution.token_headers[]", CONFIG_NAME, AT_HEADER(name), NULL, 1, 64,
      .text = "The name of a header field."},
-    {"feedback.sources[]", CONFIG_DOMAIN, AT_SOURCE(domain), NULL, .text = "The d= of signatures."},
 };
 const size_t config_keys_n = sizeof(config_keys) / sizeof(config_keys[0]);

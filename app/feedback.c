@@ -1,6 +1,7 @@
 #include "app/feedback.h"
 
 #include "attribute/dkim.h"
+#include "base/clock.h"
 #include "resolver/rdata.h"
 #include "resolver/resolver.h"
 
@@ -11,64 +12,62 @@ struct feedback {
     struct resolver *resolver;
     struct dkim_verifier *verifier;
     const char **domains;
-    int64_t timeout;
+    int64_t timeout;  /* of one message */
+    int64_t deadline; /* of the message in hand; CLOCK_MONOTONIC */
 };
 
-/* RFC 6376 section 3.6.2.2: what several records mean is not defined, so the first is it. */
+/* dkim_key_fn. More than one record at a name is as good as none (RFC 6376 section 3.6.2.2). */
 static int find_key(void *ctx, struct arena *a, struct str name, struct str *ret)
 {
     struct feedback *f = ctx;
     struct resolver_answer answer;
     struct err e;
-    int rc = resolver_query(f->resolver, a, name, RESOLVER_TXT, f->timeout, &answer, &e);
-    if (rc == -EINVAL)
-        return -ENOENT; /* a selector that makes no name */
-    if (rc < 0)
+    int64_t left = f->deadline - clock_monotonic();
+    int rc = left > 0 ? resolver_query(f->resolver, a, name, RESOLVER_TXT, left, &answer, &e)
+                      : err_set(&e, -ETIMEDOUT, "no time is left for this message");
+    if (rc < 0) {
+        log_warn("feedback_key", KV("name", name), KV("why", (const char *)e.text));
         return rc;
-    if (answer.status == RESOLVER_FAILED || answer.status == RESOLVER_BOGUS)
-        return -EIO;
-    if (answer.records_n == 0)
-        return -ENOENT;
-    return rdata_txt(a, answer.records[0], ret) ? 0 : arena_failed(a) ? -ENOMEM : -ENOENT;
-}
-
-static int resolver_open(const struct config *c, struct resolver **ret, struct err *e)
-{
-    char text[128];
-    const char *server = text;
-    struct resolver_config config = {.servers = &server};
-    if (c->feedback.resolver) {
-        snprintf(text, sizeof(text), "%s@%u", c->feedback.resolver,
-                 (unsigned)c->feedback.resolver_port);
-        config.servers_n = 1;
     }
-    return resolver_new(&config, ret, e);
+    if (answer.status == RESOLVER_FAILED || answer.status == RESOLVER_BOGUS) {
+        log_warn("feedback_key", KV("name", name), KV("why", "the server answers that it failed"));
+        return -EIO;
+    }
+    if (answer.records_n != 1 || !rdata_txt(a, answer.records[0], ret))
+        return arena_failed(a) ? -ENOMEM : -ENOENT;
+    return 0;
 }
 
 int feedback_open(const struct config *c, struct feedback **ret, struct err *e)
 {
-    size_t n = c->feedback.sources_n;
-    *ret = NULL;
-    if (n == 0)
+    if (c->feedback.sources_n == 0) {
+        *ret = NULL;
         return 0;
-    struct feedback *f = calloc(1, sizeof(*f));
-    const char **domains = calloc(n, sizeof(*domains));
-    if (!f || !domains) {
-        free(f);
-        free(domains);
-        return err_set(e, -ENOMEM, "out of memory");
     }
-    *f = (struct feedback){.domains = domains, .timeout = c->feedback.timeout};
-    for (size_t i = 0; i < n; i++)
-        domains[i] = c->feedback.sources[i].domain;
-    int rc = resolver_open(c, &f->resolver, e);
+    struct feedback *f = calloc(1, sizeof(*f));
+    const char **servers = calloc(c->feedback.resolvers_n + 1, sizeof(char *));
+    int rc = f && servers ? 0 : err_set(e, -ENOMEM, "out of memory");
+    if (rc == 0) {
+        f->timeout = c->feedback.timeout;
+        f->domains = calloc(c->feedback.sources_n, sizeof(char *));
+        rc = f->domains ? 0 : err_set(e, -ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; rc == 0 && i < c->feedback.sources_n; i++)
+        f->domains[i] = c->feedback.sources[i].domain;
+    for (size_t i = 0; rc == 0 && i < c->feedback.resolvers_n; i++)
+        servers[i] = c->feedback.resolvers[i].server;
+    struct resolver_config resolver = {servers, c->feedback.resolvers_n, NULL};
     if (rc == 0)
-        rc = dkim_verifier_new(f->domains, n, find_key, f, &f->verifier, e);
-    if (rc < 0)
+        rc = resolver_new(&resolver, &f->resolver, e);
+    if (rc == 0)
+        rc = dkim_verifier_new(f->domains, c->feedback.sources_n, find_key, f, &f->verifier, e);
+    free(servers);
+    if (rc < 0) {
         feedback_free(f);
-    else
-        *ret = f;
-    return rc;
+        return err_add(e, rc, "feedback");
+    }
+    *ret = f;
+    return 0;
 }
 
 void feedback_free(struct feedback *f)
@@ -85,11 +84,15 @@ bool feedback_is_signed(void *ctx, struct arena *a, struct str message, struct s
                         int64_t received_at)
 {
     struct feedback *f = ctx;
-    struct dkim_verdict verdict;
-    if (dkim_verifier_check(f->verifier, a, message, from, received_at, &verdict) < 0)
-        return false; /* memory ended: so says the arena to who reads on */
-    if (verdict.outcome == DKIM_OUTCOME_REFUSED || verdict.outcome == DKIM_OUTCOME_UNDECIDED)
-        log_warn("feedback_signature", KV("domain", verdict.domain),
-                 KV("outcome", dkim_outcome_name(verdict.outcome)), KV("why", verdict.why));
-    return verdict.outcome == DKIM_OUTCOME_PASS;
+    struct dkim_verdict v;
+    f->deadline = clock_monotonic() + f->timeout;
+    if (dkim_verifier_check(f->verifier, a, message, from, received_at, &v) < 0) {
+        log_warn("feedback_undecided", KV("why", "out of memory"));
+        return false;
+    }
+    if (v.outcome == DKIM_OUTCOME_UNDECIDED)
+        log_warn("feedback_undecided", KV("source", v.domain), KV("why", v.why));
+    else if (v.outcome == DKIM_OUTCOME_REFUSED)
+        log_info("feedback_refused", KV("source", v.domain), KV("why", v.why));
+    return v.outcome == DKIM_OUTCOME_PASS;
 }

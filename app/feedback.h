@@ -1,4 +1,8 @@
-/* feedback.h - was a complaint signed by a listed feedback source? DKIM, with keys from the DNS. */
+/* feedback.h - which feedback reports a listed source signed: the verifier, and its keys from DNS.
+ *
+ * One report waits feedback.timeout at most for all its keys. A key that can't be looked up leaves
+ * the report unverified for good: it is logged as feedback_undecided, its events stand in the
+ * database, and suppress nobody. */
 #ifndef APP_FEEDBACK_H
 #define APP_FEEDBACK_H
 
@@ -6,14 +10,12 @@
 
 struct feedback;
 
-/* In the process that asks, behind any fork: the resolver has a thread of its own. *ret is NULL
- * when no source is listed. c must outlive it. -EINVAL, -EIO, -ENOMEM. */
+/* *ret is NULL when no source is listed. Starts a thread (see resolver.h). -EINVAL, -EIO, -ENOMEM.
+ */
 int feedback_open(const struct config *c, struct feedback **ret, struct err *e);
 void feedback_free(struct feedback *f);
 
-/* A reading_signed_fn, its ctx a struct feedback: waits for the DNS, feedback.timeout for each of
- * DKIM_SIGNATURES_MAX signatures at most. What can't be looked up is told in the log and is not
- * signed. */
+/* Of type reading_signed_fn; ctx is the struct feedback. */
 bool feedback_is_signed(void *ctx, struct arena *a, struct str message, struct str from,
                         int64_t received_at);
 

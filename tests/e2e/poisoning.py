@@ -156,7 +156,8 @@ def configure(setup, server):
         domains=domains,
         tokens={"keys": [{"id": "c", "file": "token-c.key"}, {"id": "a", "file": "token-a.key"},
                          {"id": "b", "file": "token-b.key", "until": str(yesterday)}]},
-        feedback={"sources": [cases.LISTED], "resolver": "127.0.0.1", "resolver_port": server.port},
+        feedback={"sources": [{"domain": cases.LISTED}],
+                  "resolvers": [f"127.0.0.1@{server.port}"]},
         limits={"unknown_recipients": 0, "connections_per_address": 0})
 
 

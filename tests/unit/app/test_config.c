@@ -160,15 +160,16 @@ static void test_mistakes(void **state)
          "'.', '_' and '-', at most 64\n"},
         {LEAST "attribution: {token_headers: X-Token}\n",
          "c.yaml:3:30: attribution.token_headers: \"X-Token\": expected a list of 0 to 16 items\n"},
-        {LEAST "feedback: {sources: [arf.example.com, nodot]}\n",
-         "c.yaml:3:39: feedback.sources[]: \"nodot\": expected a domain such as "
+        {LEAST "feedback: {sources: [{domain: nodot}]}\n",
+         "c.yaml:3:31: feedback.sources[].domain: \"nodot\": expected a domain such as "
          "bounces.example.com\n"},
-        {LEAST "feedback: {sources: [arf.example.com], resolver: dns.example.com}\n",
-         "c.yaml:3:50: feedback.resolver: \"dns.example.com\": expected an IPv4 or IPv6 address "
-         "such as 192.0.2.1 or ::1\n"},
-        {LEAST "feedback: {sources: [arf.example.com], timeout: 4s}\n",
-         "c.yaml: feedback.timeout: \"4s\": expected at most an eighth of processor.watchdog, "
-         "which is 30s\n"},
+        {LEAST "feedback: {resolvers: [dns.example.com]}\n",
+         "c.yaml:3:24: feedback.resolvers[]: \"dns.example.com\": expected the address of a DNS "
+         "server "
+         "such as 192.0.2.53 or ::1@5353\n"},
+        {LEAST "feedback: {sources: [{domain: a.example}], timeout: 2s}\n"
+               "processor: {watchdog: 1s}\n",
+         "c.yaml: feedback.timeout: \"2s\": expected less than processor.watchdog, which is 1s\n"},
         {LEAST "tls: {certificates: [{certificate: '', key: /dev/null}]}\n",
          "c.yaml:3:36: tls.certificates[].certificate: \"\": expected a path\n"},
         {"domains: [{name: b.example.com}]\nspool: {directory: /dev/null}\n",
