@@ -179,16 +179,14 @@ static int retry_inside(const struct command_line *l, struct answer *a)
                    : err_set(&e, -ENOMEM, "out of memory");
     if (rc == 0 && returnpath_reader_new(a->config->returnpath, &reading.returnpath) < 0)
         rc = err_set(&e, -ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = feedback_open(a->config, &feedback, &e);
+    reading.is_signed = feedback ? feedback_is_signed : NULL;
+    reading.is_signed_ctx = feedback;
     for (size_t i = 0; paths && i < a->config->processor.rules_n; i++)
         paths[i] = a->config->processor.rules[i].path;
     if (rc == 0)
         rc = classifier_load(paths, a->config->processor.rules_n, &reading.classifier, &e);
-    if (rc == 0)
-        rc = feedback_open(a->config, &feedback, &e);
-    if (feedback) {
-        reading.is_signed = feedback_is_signed;
-        reading.is_signed_ctx = feedback;
-    }
     if (rc == 0)
         rc = record_of(a, reading.returnpath, &arena, &record, &e);
     if (rc == 0) {

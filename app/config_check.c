@@ -102,6 +102,35 @@ static void check_tls(const struct config *c, struct config_report *r)
     }
 }
 
+/* Without their places in the file, as the receiver takes them. */
+static struct network *networks(struct config *c, const struct config_network *list, size_t n)
+{
+    struct network *ret = ARENA_ARRAY(&c->arena, n + 1, struct network);
+    for (size_t i = 0; ret && i < n; i++)
+        ret[i] = list[i].network;
+    return ret;
+}
+
+static int check_proxies(struct config *c, struct config_report *r)
+{
+    c->receiver.proxy_from = networks(c, c->receiver.proxy_list, c->receiver.proxy_n);
+    c->receiver.xclient_from = networks(c, c->receiver.xclient_list, c->receiver.xclient_n);
+    if (!c->receiver.proxy_from || !c->receiver.xclient_from)
+        return -ENOMEM;
+    bool asked = false;
+    for (size_t i = 0; i < c->listen_n; i++) {
+        const struct config_listen *l = &c->listen[i];
+        asked |= l->proxy;
+        if (l->proxy && c->receiver.proxy_n == 0)
+            config_report_at(r, l->line, l->column, "listen[].proxy", STR("true"),
+                             "receiver.proxy_from is empty: nobody could connect");
+    }
+    if (c->receiver.proxy_n > 0 && !asked)
+        config_report_warning(r, c->receiver.proxy_list[0].line, c->receiver.proxy_list[0].column,
+                              "receiver.proxy_from", "no entry of listen has proxy: true");
+    return 0;
+}
+
 static int domain_cmp(const void *a, const void *b)
 {
     const struct config_domain *x = *(const struct config_domain *const *)a;
@@ -246,6 +275,8 @@ int config_check(struct config *c, bool keep_given, struct config_report *r)
         rc = check_domains(c, r);
     if (rc == 0)
         rc = check_headers(c);
+    if (rc == 0)
+        rc = check_proxies(c, r);
     check_tokens(c, r);
     check_patterns(c, r);
     check_tls(c, r);

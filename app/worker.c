@@ -197,11 +197,9 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
         rc = err_set(&e, -ENOMEM, "out of memory");
     if (rc >= 0)
         rc = feedback_open(c, &w->feedback, &e);
-    if (rc >= 0 && w->feedback) {
-        w->reading.is_signed = feedback_is_signed;
-        w->reading.is_signed_ctx = w->feedback;
-    }
     if (rc >= 0) {
+        w->reading.is_signed = w->feedback ? feedback_is_signed : NULL;
+        w->reading.is_signed_ctx = w->feedback;
         report_init();
         loop(w, signals);
     }
