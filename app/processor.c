@@ -1,5 +1,6 @@
 /* process: a parent that keeps workers alive, and ends one that hangs over a message. */
 #include "app/child.h"
+#include "app/deliverer.h"
 #include "app/service.h"
 #include "app/worker.h"
 #include "base/clock.h"
@@ -23,7 +24,7 @@ struct processor {
     struct classifier *classifier;
     struct spool *spool;
     int signals;
-    struct child workers[WORKERS_MAX];
+    struct child workers[WORKERS_MAX + 1]; /* and the deliverer */
     struct share shares[WORKERS_MAX];
     unsigned workers_n;
     struct inflight *lanes[SPOOL_LANES_MAX];
@@ -37,6 +38,18 @@ static int run_worker(void *ctx)
     const struct processor *p = s->processor;
     close(p->signals);
     return worker_run(p->config, p->classifier, s->index, p->workers_n);
+}
+
+static int run_deliverer(void *ctx)
+{
+    const struct processor *p = ctx;
+    close(p->signals);
+    return deliverer_run(p->config);
+}
+
+static unsigned children_n(const struct processor *p)
+{
+    return p->workers_n + 1;
 }
 
 static int load_rules(struct processor *p, struct err *e)
@@ -74,13 +87,15 @@ static int prepare(struct processor *p, struct err *e)
             .death_signal = SIGKILL,
             .ready = -1};
     }
+    p->workers[p->workers_n] = (struct child){
+        .name = "deliverer", .run = run_deliverer, .ctx = p, .death_signal = SIGKILL, .ready = -1};
     return rc;
 }
 
 static void start_due(struct processor *p, int64_t now)
 {
     struct err e;
-    for (unsigned i = 0; i < p->workers_n; i++) {
+    for (unsigned i = 0; i < children_n(p); i++) {
         struct child *c = &p->workers[i];
         if (c->pid || c->restart_at > now)
             continue;
@@ -88,7 +103,7 @@ static void start_due(struct processor *p, int64_t now)
             log_error("worker_start", KV("why", (const char *)e.text));
             c->restart_at = now + CLOCK_SECOND;
         } else {
-            log_debug("worker_started", KV("worker", (int)i), KV("pid", (int)c->pid));
+            log_debug("worker_started", KV("name", c->name), KV("pid", (int)c->pid));
         }
     }
 }
@@ -99,11 +114,11 @@ static void reap(struct processor *p, int64_t now)
     int status;
     pid_t pid;
     while ((pid = child_reap(&status))) {
-        for (unsigned i = 0; i < p->workers_n; i++) {
+        for (unsigned i = 0; i < children_n(p); i++) {
             if (p->workers[i].pid != pid)
                 continue;
             child_ended(&p->workers[i], now);
-            log_warn("worker_ended", KV("worker", (int)i), KV("pid", (int)pid),
+            log_warn("worker_ended", KV("name", p->workers[i].name), KV("pid", (int)pid),
                      KV("status", child_status(status, text)));
         }
     }
@@ -146,7 +161,7 @@ static void watch(struct processor *p, int64_t now)
 
 static bool any_alive(const struct processor *p)
 {
-    for (unsigned i = 0; i < p->workers_n; i++)
+    for (unsigned i = 0; i < children_n(p); i++)
         if (p->workers[i].pid)
             return true;
     return false;
@@ -154,7 +169,7 @@ static bool any_alive(const struct processor *p)
 
 static void signal_all(const struct processor *p, int number)
 {
-    for (unsigned i = 0; i < p->workers_n; i++)
+    for (unsigned i = 0; i < children_n(p); i++)
         if (p->workers[i].pid)
             kill(p->workers[i].pid, number);
 }
@@ -178,12 +193,12 @@ static void stop(struct processor *p, int signals)
         int status;
         pid_t pid;
         while ((pid = child_reap(&status))) {
-            for (unsigned i = 0; i < p->workers_n; i++) {
+            for (unsigned i = 0; i < children_n(p); i++) {
                 if (p->workers[i].pid != pid)
                     continue;
                 p->workers[i].pid = 0;
                 if (status != 0)
-                    log_warn("worker_ended", KV("worker", (int)i), KV("pid", (int)pid),
+                    log_warn("worker_ended", KV("name", p->workers[i].name), KV("pid", (int)pid),
                              KV("status", child_status(status, text)));
             }
         }
@@ -203,7 +218,7 @@ static void run(struct processor *p, int signals)
         find_lanes(p, now);
         watch(p, now);
         int64_t wait = tick;
-        for (unsigned i = 0; i < p->workers_n; i++)
+        for (unsigned i = 0; i < children_n(p); i++)
             if (!p->workers[i].pid && p->workers[i].restart_at - now < wait)
                 wait = p->workers[i].restart_at > now ? p->workers[i].restart_at - now : 0;
         told = service_wait(signals, wait);

@@ -2,6 +2,7 @@
 #ifndef APP_WORKER_H
 #define APP_WORKER_H
 
+#include "app/people.h"
 #include "app/reading.h"
 #include "app/service.h"
 #include "spool/inflight.h"
@@ -33,6 +34,7 @@ struct worker {
     const struct config *config;
     struct reading reading;
     struct spool *spool;
+    struct people people;
     struct db *db;
     bool connected;
     unsigned index, count; /* owns lanes with number % count == index */
