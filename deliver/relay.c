@@ -16,6 +16,7 @@ struct relay {
     long timeout;    /* ms */
     struct str left; /* of the message in hand */
     bool mail_begun; /* MAIL was said: a refusal is about the message */
+    bool quit;       /* what it answers to that is of no interest */
     char reply[256]; /* the last line of the server's */
 };
 
@@ -36,7 +37,9 @@ static int on_line(CURL *curl, curl_infotype type, char *p, size_t n, void *ctx)
     (void)curl;
     if (type == CURLINFO_HEADER_OUT && str_starts(str_of(p, n), STR("MAIL ")))
         r->mail_begun = true;
-    if (type == CURLINFO_HEADER_IN)
+    if (type == CURLINFO_HEADER_OUT && str_starts(str_of(p, n), STR("QUIT")))
+        r->quit = true;
+    if (type == CURLINFO_HEADER_IN && !r->quit)
         snprintf(r->reply, sizeof(r->reply), "%.*s", STR_ARG(str_trim(str_of(p, n))));
     return 0;
 }
@@ -124,7 +127,7 @@ static int transfer(struct relay *r, const char *from, const char *to, struct st
     struct curl_slist *list = curl_slist_append(NULL, to);
     CURLcode rc = list ? CURLE_OK : CURLE_OUT_OF_MEMORY;
     r->left = message;
-    r->mail_begun = false;
+    r->mail_begun = r->quit = false;
     r->reply[0] = '\0';
     rc = rc ? rc : curl_easy_setopt(r->curl, CURLOPT_MAIL_FROM, from);
     rc = rc ? rc : curl_easy_setopt(r->curl, CURLOPT_MAIL_RCPT, list);
