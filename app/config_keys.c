@@ -169,8 +169,8 @@ const struct config_key config_keys[] = {
      .text = "How often an idle worker looks for new mail."},
 
     {"people.max_bytes", CONFIG_SIZE, AT(people.max_bytes), "1GiB", 64 * KiB, TiB, .zero = true,
-     .text = "What may wait for delivery, and what each Maildir in spool.directory may hold. More\n"
-             "is set aside in the database."},
+     .text = "What may wait to be delivered: more is set aside in the database. And what each\n"
+             "Maildir in spool.directory may hold: more waits."},
     {"people.retry_min", CONFIG_TIME, AT(people.retry_min), "10s", 10 * MS, HR,
      .text = "First pause after a delivery failed; it grows,"},
     {"people.retry_max", CONFIG_TIME, AT(people.retry_max), "30m", 10 * MS, DAY,

@@ -1,5 +1,6 @@
 /* Where mail for people goes: what the single values do not show. */
 #include "app/config_check.h"
+#include "app/config_keys.h"
 #include "base/address.h"
 
 #include <arpa/inet.h>
@@ -91,6 +92,13 @@ static void check_relay(const struct config *c, const struct config_domain *d,
 
 void config_check_people(const struct config *c, struct config_report *r)
 {
+    char text[80], a[32], b[32];
+    if (c->people.retry_min > c->people.retry_max) {
+        snprintf(text, sizeof(text), "expected at most people.retry_max, which is %s",
+                 config_format_time((uint64_t)c->people.retry_max, a));
+        config_report_at(r, 0, 0, "people.retry_min",
+                         str_c(config_format_time((uint64_t)c->people.retry_min, b)), text);
+    }
     for (size_t i = 0; i < c->domains_n; i++) {
         const struct config_domain *d = &c->domains[i];
         if (d->relay && d->maildir)
