@@ -65,6 +65,12 @@ static bool is_stopped(struct deliverer *d, int64_t wait)
     return d->stopped;
 }
 
+/* A relay that does not answer must not hold up our own stop. */
+static bool stop_relay(void *ctx)
+{
+    return is_stopped(ctx, 0);
+}
+
 static struct target *target_of(struct deliverer *d, const char *place)
 {
     for (size_t i = 0; i < d->targets_n; i++)
@@ -158,7 +164,8 @@ static struct str reverse_path(const struct config *c, const struct mail *m)
 
 static int relay_mail(struct deliverer *d, struct way *w, const struct mail *m, struct err *e)
 {
-    struct relay_config config = {w->relay, d->config->hostname, d->config->people.timeout};
+    struct relay_config config = {w->relay, d->config->hostname, d->config->people.timeout,
+                                  stop_relay, d};
     struct buf b;
     buf_init(&b, m->body.n + 2048);
     int rc = w->connection ? 0 : relay_new(&config, &w->connection, e);
@@ -214,10 +221,10 @@ static int one(struct deliverer *d, struct way *w, const char *name)
                      KV("place", w->target->place));
         }
     }
-    if (rc < 0)
-        target_failed(d, w->target, &e);
-    else
+    if (rc == 0)
         w->target->failures = 0;
+    else if (!d->stopped)
+        target_failed(d, w->target, &e);
     return rc;
 }
 
@@ -262,6 +269,23 @@ static int way_of(struct deliverer *d, const char *domain, struct way *w, struct
     return rc < 0 || w->target ? rc : err_set(e, -ENOMEM, "out of memory");
 }
 
+static int domains_pass(struct deliverer *d, const char **domains, size_t n, bool relays,
+                        struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n && !is_stopped(d, 0); i++) {
+        struct way w;
+        rc = way_of(d, domains[i], &w, e);
+        if (rc < 0 || (w.relay != NULL) != relays)
+            continue;
+        if (w.target->retry_at <= clock_monotonic())
+            domain_pass(d, &w);
+        else
+            d->failing = true;
+    }
+    return rc;
+}
+
 /* Maildirs first: a relay may let us wait. */
 static void pass(struct deliverer *d)
 {
@@ -271,16 +295,10 @@ static void pass(struct deliverer *d)
     struct err e;
     d->failing = false;
     int rc = outbox_domains(d->outbox, &a, &domains, &n, &e);
-    for (size_t i = 0; rc == 0 && i < 2 * n && !is_stopped(d, 0); i++) {
-        struct way w;
-        rc = way_of(d, domains[i % n], &w, &e);
-        if (rc < 0 || (w.relay != NULL) != (i >= n))
-            continue;
-        if (w.target->retry_at <= clock_monotonic())
-            domain_pass(d, &w);
-        else
-            d->failing = true;
-    }
+    if (rc == 0)
+        rc = domains_pass(d, domains, n, false, &e);
+    if (rc == 0)
+        rc = domains_pass(d, domains, n, true, &e);
     if (rc < 0)
         log_error("people_outbox", KV("why", (const char *)e.text));
     if (rc == 0 && !d->failing && !d->stopped && d->told) {

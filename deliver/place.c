@@ -35,11 +35,11 @@ const struct place_io place_io_system = {
     .fsync_dir = system_fsync_dir,
 };
 
-int place_path(char path[PLACE_PATH], const char *directory, const char *name, const char *last,
+int place_path(char path[PLACE_PATH], const char *directory, const char *first, const char *second,
                struct err *e)
 {
-    int n =
-        snprintf(path, PLACE_PATH, "%s/%s%s%s", directory, name, last ? "/" : "", last ? last : "");
+    int n = snprintf(path, PLACE_PATH, "%s/%s%s%s", directory, first, second ? "/" : "",
+                     second ? second : "");
     return n < PLACE_PATH ? 0 : err_sys(e, -ENAMETOOLONG, "%.100s", directory);
 }
 

@@ -21,8 +21,8 @@ extern const struct place_io place_io_system;
 
 enum { PLACE_PATH = 4096 };
 
-/* DIRECTORY/NAME[/NAME] into path; last may be NULL. -ENAMETOOLONG. */
-int place_path(char path[PLACE_PATH], const char *directory, const char *name, const char *last,
+/* DIRECTORY/FIRST[/SECOND] into path; second may be NULL. -ENAMETOOLONG. */
+int place_path(char path[PLACE_PATH], const char *directory, const char *first, const char *second,
                struct err *e);
 
 /* Makes a directory (0700) when it is missing; its parent must be there. */

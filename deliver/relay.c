@@ -13,6 +13,8 @@ enum { CONNECT_MAX_MS = 30000, ADDRESS_ARENA = 16 << 10 };
 struct relay {
     CURL *curl;
     char url[600];
+    bool (*stop)(void *ctx);
+    void *stop_ctx;
     long timeout;    /* ms */
     struct str left; /* of the message in hand */
     bool mail_begun; /* MAIL was said: a refusal is about the message */
@@ -44,6 +46,17 @@ static int on_line(CURL *curl, curl_infotype type, char *p, size_t n, void *ctx)
     return 0;
 }
 
+static int on_progress(void *ctx, curl_off_t down, curl_off_t down_now, curl_off_t up,
+                       curl_off_t up_now)
+{
+    const struct relay *r = ctx;
+    (void)down;
+    (void)down_now;
+    (void)up;
+    (void)up_now;
+    return r->stop(r->stop_ctx);
+}
+
 static int set_up(struct relay *r)
 {
     CURL *c = r->curl;
@@ -60,6 +73,9 @@ static int set_up(struct relay *r)
     rc = rc ? rc : curl_easy_setopt(c, CURLOPT_VERBOSE, 1L);
     rc = rc ? rc : curl_easy_setopt(c, CURLOPT_DEBUGFUNCTION, on_line);
     rc = rc ? rc : curl_easy_setopt(c, CURLOPT_DEBUGDATA, r);
+    rc = rc ? rc : curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    rc = rc ? rc : curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+    rc = rc ? rc : curl_easy_setopt(c, CURLOPT_XFERINFODATA, r);
     rc = rc ? rc : curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, r->timeout);
     rc = rc ? rc
             : curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
@@ -78,6 +94,8 @@ int relay_new(const struct relay_config *config, struct relay **ret, struct err 
     }
     snprintf(r->url, sizeof(r->url), "smtp://%.300s/%.253s", config->server, config->hostname);
     r->timeout = (long)(config->timeout / 1000);
+    r->stop = config->stop;
+    r->stop_ctx = config->stop_ctx;
     if (set_up(r) < 0) {
         relay_free(r);
         return err_set(e, -ENOMEM, "out of memory");

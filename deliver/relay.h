@@ -11,6 +11,9 @@ struct relay_config {
     const char *server;   /* "mail.example.com:25", "[2001:db8::1]:25" */
     const char *hostname; /* said in EHLO */
     int64_t timeout;      /* microseconds for one message, connecting included */
+    /* Asked about once a second while the server lets us wait: true gives up, with -EAGAIN. */
+    bool (*stop)(void *ctx);
+    void *stop_ctx;
 };
 
 /* Nothing is sent yet; messages after each other go over one connection. config is copied.

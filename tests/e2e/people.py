@@ -274,11 +274,11 @@ def test(setup):
     setup.database()
     setup.start("receive")
     setup.start("process")
-    maildir(setup)
-    relay(setup, later)
-    killed(setup)
-    hanging(setup, silent)
-    full(setup)
+    for part, argument in ((maildir, ()), (relay, (later,)), (killed, ()), (hanging, (silent,)),
+                           (full, ())):
+        began = time.monotonic()
+        part(setup, *argument)
+        setup.note(**{f"{part.__name__}_took": f"{time.monotonic() - began:.1f} s"})
     setup.stop("receive")
     setup.stop("process")
     silent.close()
