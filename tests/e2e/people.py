@@ -20,6 +20,7 @@ from sandbox import kill_pid
 from smtp import Client, Ledger, stream
 
 RELAYED, HANGING, PLAIN = "relayed.example.test", "hanging.example.test", "plain.example.test"
+REPORTS, ROLE = "reports.example.test", "role.example.test"
 
 
 def letter(mark, text="Please take me off your list.", lead=""):
@@ -37,6 +38,25 @@ def subjects(*folders):
                 message = email.message_from_binary_file(f)
             found[message["Subject"]] = found.get(message["Subject"], 0) + 1
     return found
+
+
+def kinds(setup):
+    """domains[].people: reports takes aggregates as well, role nothing but role addresses."""
+    with open(os.path.join(harness.ROOT, "tests", "golden", "aggregate-dmarc.eml"), "rb") as f:
+        aggregate = f.read().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    subject = email.message_from_bytes(aggregate)["Subject"]
+    client = Client(setup.port)
+    everybody = [f"dmarc@{d}" for d in (REPORTS, ROLE, smtp.DOMAIN)]
+    client.send("reports@remote.example.test", everybody, aggregate)
+    client.send("anna@remote.example.test", everybody[:2], letter("to-all"))
+    client.send("anna@remote.example.test", [f"abuse@{ROLE}"], letter("to-abuse"))
+    client.quit()
+    folders = {d: os.path.join(setup.spool, "mail", d) for d in (REPORTS, ROLE)}
+    wait_until("the report", 30, lambda: subjects(folders[REPORTS]) == {subject: 1, "to-all": 1})
+    wait_until("role mail", 30, lambda: subjects(folders[ROLE]) == {"to-abuse": 1})
+    wait_sent_on(setup)
+    expect(subjects(folders[ROLE]) == {"to-abuse": 1}, f"role: {subjects(folders[ROLE])}")
+    expect(subject not in subjects(setup.box.path("postmaster")), "an aggregate report as other")
 
 
 class Sink:
@@ -268,13 +288,15 @@ def test(setup):
     setup.configure(domains=[
         {"name": smtp.DOMAIN, "maildir": setup.box.path("postmaster")},
         {"name": PLAIN},
+        {"name": REPORTS, "people": "reports"},
+        {"name": ROLE, "people": "role"},
         {"name": RELAYED, "relay": f"127.0.0.1:{later}", "relay_to": "people@example.com"},
         {"name": HANGING, "relay": f"127.0.0.1:{silent.port}", "relay_to": "people@example.com"},
     ], people={"retry_min": "100ms", "retry_max": "500ms", "timeout": "20s"})
     setup.database()
     setup.start("receive")
     setup.start("process")
-    for part, argument in ((maildir, ()), (relay, (later,)), (killed, ()), (hanging, (silent,)),
+    for part, argument in ((maildir, ()), (kinds, ()), (relay, (later,)), (killed, ()), (hanging, (silent,)),
                            (full, ())):
         began = time.monotonic()
         part(setup, *argument)
