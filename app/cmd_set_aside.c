@@ -1,6 +1,7 @@
 /* set-aside: messages that PostgreSQL refused or that killed their workers. */
 #include "app/answer.h"
 #include "app/child.h"
+#include "app/feedback.h"
 #include "app/people.h"
 #include "app/reading.h"
 #include "app/table.h"
@@ -171,6 +172,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     struct reading reading = {.token_headers = a->config->token_headers,
                               .token_headers_n = a->config->attribution.token_headers_n};
     const char **paths = calloc(a->config->processor.rules_n + 1, sizeof(char *));
+    struct feedback *feedback = NULL;
     struct spool_record record;
     struct people people = {NULL, NULL};
     struct db_message m;
@@ -179,6 +181,10 @@ static int retry_inside(const struct command_line *l, struct answer *a)
                    : err_set(&e, -ENOMEM, "out of memory");
     if (rc == 0 && returnpath_reader_new(a->config->returnpath, &reading.returnpath) < 0)
         rc = err_set(&e, -ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = feedback_open(a->config, &feedback, &e);
+    reading.is_signed = feedback ? feedback_is_signed : NULL;
+    reading.is_signed_ctx = feedback;
     for (size_t i = 0; paths && i < a->config->processor.rules_n; i++)
         paths[i] = a->config->processor.rules[i].path;
     if (rc == 0)
@@ -197,6 +203,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
         rc = db_set_aside_retried(a->db, &m, &e);
     people_close(&people);
     classifier_free(reading.classifier);
+    feedback_free(feedback);
     returnpath_reader_free(reading.returnpath);
     free(paths);
     arena_free(&arena);

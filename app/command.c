@@ -2,6 +2,7 @@
 
 #include "app/config_keys.h"
 #include "app/nearest.h"
+#include "app/reload.h"
 #include "base/require.h"
 
 #include <errno.h>
@@ -9,9 +10,9 @@
 #include <unistd.h>
 
 static const struct command *const groups[] = {
-    commands_service,  commands_config, commands_dns,       commands_classify, commands_rules,
-    commands_database, commands_report, commands_set_aside, commands_status,   commands_token,
-    commands_token_keys};
+    commands_service, commands_config,   commands_dns,       commands_classify,
+    commands_rules,   commands_database, commands_report,    commands_set_aside,
+    commands_status,  commands_token,    commands_token_keys};
 enum { GROUPS_N = sizeof(groups) / sizeof(groups[0]) };
 
 /* The i-th command of all groups; NULL behind the last. */
@@ -323,15 +324,7 @@ struct config *command_config(const struct command_line *l, const char *role)
         command_fail(l, 0, "the configuration is not usable; nothing was done");
         return NULL;
     }
-    struct err e;
-    if (role && config_returnpath(c, &c->returnpath, &e) < 0) {
-        command_fail(l, 0, "%s", e.text);
-        config_free(c);
-        return NULL;
-    }
-    if (role) {
-        struct log_config log = {(enum log_level)c->log.level, c->log.addresses == 1, role};
-        log_configure(&log);
-    }
+    if (role)
+        reload_log(c, role);
     return c;
 }

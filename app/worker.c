@@ -197,7 +197,11 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
         rc = people_open(c, &w->people, &e);
     if (rc >= 0 && returnpath_reader_new(c->returnpath, &w->reading.returnpath) < 0)
         rc = err_set(&e, -ENOMEM, "out of memory");
+    if (rc >= 0)
+        rc = feedback_open(c, &w->feedback, &e);
     if (rc >= 0) {
+        w->reading.is_signed = w->feedback ? feedback_is_signed : NULL;
+        w->reading.is_signed_ctx = w->feedback;
         report_init();
         loop(w, signals);
     }
@@ -205,6 +209,7 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
         lane_close(&w->lanes[i]);
     returnpath_reader_free(w->reading.returnpath);
     people_close(&w->people);
+    feedback_free(w->feedback);
     db_free(w->db);
     spool_free(w->spool);
     if (signals >= 0)

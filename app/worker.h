@@ -2,6 +2,7 @@
 #ifndef APP_WORKER_H
 #define APP_WORKER_H
 
+#include "app/feedback.h"
 #include "app/people.h"
 #include "app/reading.h"
 #include "app/service.h"
@@ -33,6 +34,7 @@ struct lane {
 struct worker {
     const struct config *config;
     struct reading reading;
+    struct feedback *feedback; /* NULL: no source is listed */
     struct spool *spool;
     struct people people;
     struct db *db;

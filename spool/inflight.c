@@ -107,6 +107,14 @@ int inflight_open(struct spool *s, unsigned lane, struct inflight **ret, struct 
     return 0;
 }
 
+int inflight_prepare(struct spool *s, unsigned lane, struct err *e)
+{
+    struct inflight *f = NULL;
+    int rc = inflight_open(s, lane, &f, e);
+    inflight_free(f);
+    return rc == -ENOSPC ? 0 : rc;
+}
+
 void inflight_free(struct inflight *f)
 {
     if (!f)

@@ -2,6 +2,7 @@
  * for the next. */
 #include "base/clock.h"
 #include "base/require.h"
+#include "spool/inflight.h"
 #include "spool/io.h"
 #include "spool/writer.h"
 
@@ -240,6 +241,8 @@ static int lane_lock(struct spool_lane *l, struct err *e)
 static int lane_begin(struct spool_lane *l, struct err *e)
 {
     int rc = lane_lock(l, e);
+    if (rc == 0)
+        rc = inflight_prepare(l->s, l->number, e);
     if (rc < 0)
         return rc;
     return writer_open(&l->writer, l->s, l->number, e);

@@ -221,11 +221,13 @@ def unprivileged(case, config):
         return
     closed = setup.box.path("closed")
     os.mkdir(closed, 0o700)
-    path = config("spool-closed.yaml", spool={"directory": closed})
+    # Without keys, which nobody may not read either.
+    path = config("spool-closed.yaml", spool={"directory": closed}, tokens={"keys": []})
     for role in ("receive", "process"):
         case.check("unreadable spool", [role, "--config", path], 1, closed, "permission",
                    user=nobody)
-    path = config("spool-closed-below.yaml", spool={"directory": closed + "/spool"})
+    path = config("spool-closed-below.yaml", spool={"directory": closed + "/spool"},
+                  tokens={"keys": []})
     case.check("spool can't be made", ["receive", "--config", path], 1, closed, "permission",
                user=nobody)
     hidden = setup.box.write("hidden.yaml", "node: x\n", mode=0o600)

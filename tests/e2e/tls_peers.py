@@ -11,7 +11,7 @@ import harness
 import mail_server
 import tls_pair
 from harness import Skip, expect, wait_until
-from smtp import DOMAIN, Ledger, bounce, digest
+from smtp import DOMAIN, Ledger, bounce, digest, signed
 
 HOST = "mx1.bounces.example.test"
 LOCAL = "local.example.test"  # Postfix's own domain
@@ -133,7 +133,7 @@ def smtputf8(setup, arrived):
 
 def postfix(setup, _):
     unknown = f"nobody-of-this-name@{LOCAL}"
-    return_path = f"list+{unknown.replace('@', '=')}@{DOMAIN}"  # VERP
+    return_path = signed(unknown)
     server = mail_server.Postfix(setup.box, destination=LOCAL, settings={
         "default_transport": "error:5.4.4 this server relays to one domain only",
         "transport_maps": f"inline:{{{{{DOMAIN} = smtp:[127.0.0.1]:{setup.port}}}}}",

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 enum { LANES = 2, RECORDS = 3000 };
@@ -179,6 +180,23 @@ static void mark_survives_its_worker(void **state)
     spool_free(s);
 }
 
+/* A worker that begins on a disk that mail has filled needs no room for it. */
+static void mark_has_its_room_with_the_lane(void **state)
+{
+    struct fixture *f = *state;
+    struct spool *s = open_spool(f->directory, 0, 0, NULL);
+    struct spool_lane *lane = NULL;
+    assert_int_equal(spool_lane_open(s, 5, wake_nothing, NULL, &lane, NULL), 0);
+    char path[96];
+    snprintf(path, sizeof(path), "%s/lane-05/inflight", f->directory);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 4096);
+    assert_true(st.st_blocks > 0);
+    spool_lane_close(lane);
+    spool_free(s);
+}
+
 static void damaged_mark_is_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -220,9 +238,8 @@ static void damaged_mark_is_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(readers_follow_writers),
-        TEST(writer_is_killed),
-        TEST(mark_survives_its_worker),
+        TEST(readers_follow_writers),   TEST(writer_is_killed),
+        TEST(mark_survives_its_worker), TEST(mark_has_its_room_with_the_lane),
         TEST(damaged_mark_is_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
