@@ -2,6 +2,7 @@
 #include "app/answer.h"
 #include "app/child.h"
 #include "app/feedback.h"
+#include "app/people.h"
 #include "app/reading.h"
 #include "app/table.h"
 #include "base/clock.h"
@@ -173,6 +174,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     const char **paths = calloc(a->config->processor.rules_n + 1, sizeof(char *));
     struct feedback *feedback = NULL;
     struct spool_record record;
+    struct people people = {NULL, NULL};
     struct db_message m;
     struct err e = {0};
     int rc = paths ? config_returnpath(a->config, &a->config->returnpath, &e)
@@ -194,7 +196,12 @@ static int retry_inside(const struct command_line *l, struct answer *a)
         rc = reading_message(&reading, &arena, &record, &m, &e);
     }
     if (rc == 0)
+        rc = people_open(a->config, &people, &e);
+    if (rc == 0)
+        rc = people_put(&people, &record, &m, clock_monotonic(), &e);
+    if (rc == 0)
         rc = db_set_aside_retried(a->db, &m, &e);
+    people_close(&people);
     classifier_free(reading.classifier);
     feedback_free(feedback);
     returnpath_reader_free(reading.returnpath);

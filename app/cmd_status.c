@@ -2,6 +2,7 @@
 #include "app/backlog.h"
 #include "app/counters.h"
 #include "app/json.h"
+#include "app/people.h"
 #include "app/service.h"
 #include "app/table.h"
 #include "base/clock.h"
@@ -129,6 +130,38 @@ static void journal(struct status *s, bool server)
     spool_free(spool);
 }
 
+/* Mail for people: what waits for its delivery, and where it is when nobody said where. */
+static void people(struct status *s)
+{
+    const struct config *c = s->a.config;
+    struct outbox_stats stats;
+    struct err e;
+    char path[PLACE_PATH], time[CLOCK_TEXT];
+    uint64_t kept = 0;
+    int rc = people_outbox(c, path, &e);
+    if (rc == 0)
+        rc = outbox_stats(path, &stats, &e);
+    if (rc == 0)
+        rc = people_kept(c, &kept, &e);
+    if (rc == 0)
+        rc = people_maildir(c, NULL, path, &e);
+    if (rc < 0) {
+        problem(s, "people_error", &e);
+        return;
+    }
+    number(s, "people_waiting", "", stats.waiting);
+    number(s, "people_waiting_octets", "", stats.octets);
+    if (stats.waiting)
+        fact(s, "people_oldest", str_c(clock_format_rfc3339(stats.oldest, time)));
+    if (stats.failure[0])
+        fact(s, "people_failure", str_c(stats.failure));
+    if (stats.bad)
+        number(s, "people_bad", "", stats.bad);
+    number(s, "people_kept", "", kept);
+    if (kept)
+        fact(s, "people_kept_in", str_c(path));
+}
+
 static bool database(struct status *s)
 {
     struct err e;
@@ -175,6 +208,7 @@ static int status(const struct command_line *l)
     bool server = database(&s);
     journal(&s, server);
     receiver(&s);
+    people(&s);
     if (command_flag(l, "--json") && json_print(s.json, stdout) < 0)
         s.failed = true;
     answer_close(&s.a);

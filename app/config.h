@@ -38,8 +38,15 @@ struct config_domain {
     const char *tenant;
     const char *stream;
     bool trust_unverified;
+    uint64_t people;      /* enum config_people */
+    const char *maildir;  /* NULL: mail/NAME below spool.directory */
+    const char *relay;    /* "HOST:PORT"; NULL: none */
+    const char *relay_to; /* with relay */
     unsigned line, column;
 };
+
+/* What a person gets of a domain's mail; each includes what stands before it. */
+enum config_people { CONFIG_PEOPLE_ROLE, CONFIG_PEOPLE_OTHER, CONFIG_PEOPLE_REPORTS };
 
 struct config_certificate {
     const char *certificate;
@@ -124,6 +131,10 @@ struct config {
         struct config_rule *rules;
         size_t rules_n;
     } processor;
+    struct {
+        uint64_t max_bytes;
+        int64_t retry_min, retry_max, timeout;
+    } people;
     struct {
         struct config_header *token_headers;
         size_t token_headers_n;

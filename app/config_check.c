@@ -280,6 +280,7 @@ int config_check(struct config *c, bool keep_given, struct config_report *r)
     check_tokens(c, r);
     check_patterns(c, r);
     check_tls(c, r);
+    config_check_people(c, r);
     check_feedback(c, r);
     check_sizes(c, r);
     return rc;

@@ -20,6 +20,9 @@ void config_report_at(struct config_report *r, unsigned line, unsigned column, c
 void config_report_warning(struct config_report *r, unsigned line, unsigned column, const char *key,
                            const char *text);
 
+/* Where each domain's mail for people goes: one place, that is not this host. */
+void config_check_people(const struct config *c, struct config_report *r);
+
 /* Domains, keys or listeners twice, sizes that do not fit into each other. Without keep_given
  * (spool.keep_bytes stands in the file) its default is lowered to what segments hold. */
 int config_check(struct config *c, bool keep_given, struct config_report *r);

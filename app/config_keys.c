@@ -33,6 +33,7 @@ const struct config_section config_sections[] = {
     {"spool", "The journal: what was answered 250 and is not in PostgreSQL yet."},
     {"database", "PostgreSQL, written to by the processor and by commands."},
     {"processor", "Reading, classifying and writing what the journal holds."},
+    {"people", "Mail that a person must see, on its way there; docs/operations.md."},
     {"attribution", "Whose address a report is about; docs/attribution.md."},
     {"feedback", "Complaints of mailbox providers that prove themselves; docs/feedback.md."},
     {"receiver", "The SMTP side."},
@@ -119,6 +120,16 @@ const struct config_key config_keys[] = {
     {"domains[].trust_unverified", CONFIG_BOOL, AT_DOMAIN(trust_unverified), "false",
      .text = "true: unsigned reports may suppress addresses as well: two of them, a day apart.\n"
              "Anybody can forge such, so only for lists whose return paths can't be signed yet."},
+    {"domains[].people", CONFIG_WORD, AT_DOMAIN(people), "other", .words = "role|other|reports",
+     .text = "What goes to a person. role: mail to postmaster, abuse and other role addresses;\n"
+             "other: also what is no report, such as replies and the enrolment mails of feedback\n"
+             "loops; reports: also authentication and aggregate (DMARC, TLS) reports."},
+    {"domains[].maildir", CONFIG_FOLDER, AT_DOMAIN(maildir), "default", .nothing = "default",
+     .text = "The Maildir where it lands. Default: mail/ and the domain, in spool.directory."},
+    {"domains[].relay", CONFIG_TEXT, AT_DOMAIN(relay), "none", 1, 300, .nothing = "none",
+     .text = "Or the mail server, HOST:PORT, that gets it by SMTP,"},
+    {"domains[].relay_to", CONFIG_TEXT, AT_DOMAIN(relay_to), "none", 1, 254, .nothing = "none",
+     .text = "for this address."},
 
     {"tls.certificates[].certificate", CONFIG_FILE, AT_CERT(certificate), NULL,
      .text = "PEM: the certificate, then those that it was signed with."},
@@ -180,6 +191,16 @@ const struct config_key config_keys[] = {
              "twice is set aside."},
     {"processor.poll", CONFIG_TIME, AT(processor.poll), "20ms", MS, MIN,
      .text = "How often an idle worker looks for new mail."},
+
+    {"people.max_bytes", CONFIG_SIZE, AT(people.max_bytes), "1GiB", 64 * KiB, TiB, .zero = true,
+     .text = "What may wait to be delivered: more is set aside in the database. And what each\n"
+             "Maildir in spool.directory may hold: more waits."},
+    {"people.retry_min", CONFIG_TIME, AT(people.retry_min), "10s", 10 * MS, HR,
+     .text = "First pause after a delivery failed; it grows,"},
+    {"people.retry_max", CONFIG_TIME, AT(people.retry_max), "30m", 10 * MS, DAY,
+     .text = "up to this. It is tried for ever."},
+    {"people.timeout", CONFIG_TIME, AT(people.timeout), "1m", 100 * MS, HR,
+     .text = "For relaying one message."},
 
     {"receiver.threads", CONFIG_COUNT, AT(receiver.threads), "2", 1, 64,
      .text = "Threads, each with its own journal lane."},

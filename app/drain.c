@@ -1,5 +1,6 @@
 /* drain: this host takes no more mail, and what it holds goes to PostgreSQL. */
 #include "app/backlog.h"
+#include "app/people.h"
 #include "app/progress.h"
 #include "app/service.h"
 #include "base/clock.h"
@@ -16,6 +17,7 @@ struct drain {
     struct spool *spool;
     struct answer a; /* config is not its own here */
     struct backlog backlog;
+    struct outbox_stats people;
     int64_t until; /* INT64_MAX: for ever */
     int signals;
 };
@@ -71,7 +73,16 @@ static int look(struct drain *d, struct err *e)
         d->a.db = NULL;
         return rc;
     }
-    return backlog_read(d->spool, &d->a, &d->backlog, e);
+    rc = backlog_read(d->spool, &d->a, &d->backlog, e);
+    char path[PLACE_PATH];
+    if (rc == 0)
+        rc = people_outbox(d->config, path, e);
+    return rc < 0 ? rc : outbox_stats(path, &d->people, e);
+}
+
+static uint64_t left(const struct drain *d)
+{
+    return d->backlog.octets + d->people.octets;
 }
 
 static int wait_empty(struct drain *d)
@@ -82,11 +93,11 @@ static int wait_empty(struct drain *d)
     int rc;
     do {
         rc = look(d, &e);
-        if (rc == 0 && d->backlog.octets > first)
-            first = d->backlog.octets;
+        if (rc == 0 && left(d) > first)
+            first = left(d);
         if (rc == 0)
-            progress_step(&p, first - d->backlog.octets, first, clock_monotonic());
-    } while ((rc < 0 || d->backlog.octets) && pause_drain(d));
+            progress_step(&p, first - left(d), first, clock_monotonic());
+    } while ((rc < 0 || left(d)) && pause_drain(d));
     progress_end(&p);
     if (rc < 0)
         return command_fail(d->line, rc, "not empty as far as is known: %s", e.text);
@@ -99,7 +110,22 @@ static int wait_empty(struct drain *d)
                          l->lane, (unsigned long long)l->octets,
                          l->known ? "known to the database" : "not known to the database");
     }
-    return d->backlog.octets ? -ETIMEDOUT : 0;
+    if (d->people.waiting)
+        command_fail(d->line, 0, "%llu messages for people wait to be delivered: %s",
+                     (unsigned long long)d->people.waiting,
+                     d->people.failure[0] ? d->people.failure : "does the processor run?");
+    return left(d) ? -ETIMEDOUT : 0;
+}
+
+static void tell_kept(const struct drain *d)
+{
+    char path[PLACE_PATH];
+    struct err e;
+    uint64_t kept;
+    if (people_kept(d->config, &kept, &e) == 0 && kept &&
+        people_maildir(d->config, NULL, path, &e) == 0)
+        printf("%llu messages for people lie in the Maildirs of %s: take them along\n",
+               (unsigned long long)kept, path);
 }
 
 static void tell_set_aside(struct drain *d)
@@ -137,6 +163,7 @@ int drain_run(const struct command_line *l)
         rc = wait_empty(&d);
     if (rc == 0) {
         tell_set_aside(&d);
+        tell_kept(&d);
         printf("the journal in %s is empty: this host can be removed\n", d.config->spool.directory);
     }
 out:

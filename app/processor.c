@@ -1,5 +1,6 @@
 /* process: a parent that keeps workers alive, and ends one that hangs over a message. */
 #include "app/child.h"
+#include "app/deliverer.h"
 #include "app/privileges.h"
 #include "app/reload.h"
 #include "app/service.h"
@@ -27,11 +28,11 @@ struct processor {
     unsigned version; /* of both; grows */
     struct spool *spool;
     int signals;
-    struct child workers[WORKERS_MAX];
+    struct child workers[WORKERS_MAX + 1]; /* and the deliverer */
     struct share shares[WORKERS_MAX];
-    unsigned versions[WORKERS_MAX]; /* that each worker has */
+    unsigned versions[WORKERS_MAX + 1]; /* that each child has */
     unsigned workers_n;
-    pid_t ending; /* the worker that makes room for one of this version; 0: none */
+    pid_t ending; /* the child that makes room for one of this version; 0: none */
     int64_t ending_since;
     bool renewing;
     struct inflight *lanes[SPOOL_LANES_MAX];
@@ -45,6 +46,18 @@ static int run_worker(void *ctx)
     const struct processor *p = s->processor;
     close(p->signals);
     return worker_run(p->config, p->classifier, s->index, p->workers_n);
+}
+
+static int run_deliverer(void *ctx)
+{
+    const struct processor *p = ctx;
+    close(p->signals);
+    return deliverer_run(p->config);
+}
+
+static unsigned children_n(const struct processor *p)
+{
+    return p->workers_n + 1;
 }
 
 static int load_rules(const struct config *c, struct classifier **ret, struct err *e)
@@ -83,13 +96,15 @@ static int prepare(struct processor *p, struct err *e)
             .death_signal = SIGKILL,
             .ready = -1};
     }
+    p->workers[p->workers_n] = (struct child){
+        .name = "deliverer", .run = run_deliverer, .ctx = p, .death_signal = SIGKILL, .ready = -1};
     return rc;
 }
 
 static void start_due(struct processor *p, int64_t now)
 {
     struct err e;
-    for (unsigned i = 0; i < p->workers_n; i++) {
+    for (unsigned i = 0; i < children_n(p); i++) {
         struct child *c = &p->workers[i];
         if (c->pid || c->restart_at > now)
             continue;
@@ -98,7 +113,7 @@ static void start_due(struct processor *p, int64_t now)
             c->restart_at = now + CLOCK_SECOND;
         } else {
             p->versions[i] = p->version;
-            log_debug("worker_started", KV("worker", (int)i), KV("pid", (int)c->pid));
+            log_debug("worker_started", KV("name", c->name), KV("pid", (int)c->pid));
         }
     }
 }
@@ -109,7 +124,7 @@ static void reap(struct processor *p, int64_t now)
     int status;
     pid_t pid;
     while ((pid = child_reap(&status))) {
-        for (unsigned i = 0; i < p->workers_n; i++) {
+        for (unsigned i = 0; i < children_n(p); i++) {
             if (p->workers[i].pid != pid)
                 continue;
             child_ended(&p->workers[i], now);
@@ -120,7 +135,7 @@ static void reap(struct processor *p, int64_t now)
                 if (status == 0)
                     continue;
             }
-            log_warn("worker_ended", KV("worker", (int)i), KV("pid", (int)pid),
+            log_warn("worker_ended", KV("name", p->workers[i].name), KV("pid", (int)pid),
                      KV("status", child_status(status, text)));
         }
     }
@@ -207,7 +222,7 @@ static void reload(struct processor *p)
     service_reloaded();
 }
 
-/* One worker after the other ends with its batch, and is started anew: the others go on. One that
+/* One child after the other ends with its batch, and is started anew: the others go on. One that
  * takes too long is killed, which loses nothing. */
 static void renew(struct processor *p, int64_t now)
 {
@@ -218,7 +233,7 @@ static void renew(struct processor *p, int64_t now)
     }
     if (!p->renewing || p->ending)
         return;
-    for (unsigned i = 0; i < p->workers_n; i++) {
+    for (unsigned i = 0; i < children_n(p); i++) {
         if (p->workers[i].pid && p->versions[i] == p->version)
             continue;
         if (p->workers[i].pid) {
@@ -236,7 +251,7 @@ static void renew(struct processor *p, int64_t now)
 
 static bool any_alive(const struct processor *p)
 {
-    for (unsigned i = 0; i < p->workers_n; i++)
+    for (unsigned i = 0; i < children_n(p); i++)
         if (p->workers[i].pid)
             return true;
     return false;
@@ -244,7 +259,7 @@ static bool any_alive(const struct processor *p)
 
 static void signal_all(const struct processor *p, int number)
 {
-    for (unsigned i = 0; i < p->workers_n; i++)
+    for (unsigned i = 0; i < children_n(p); i++)
         if (p->workers[i].pid)
             kill(p->workers[i].pid, number);
 }
@@ -268,12 +283,12 @@ static void stop(struct processor *p, int signals)
         int status;
         pid_t pid;
         while ((pid = child_reap(&status))) {
-            for (unsigned i = 0; i < p->workers_n; i++) {
+            for (unsigned i = 0; i < children_n(p); i++) {
                 if (p->workers[i].pid != pid)
                     continue;
                 p->workers[i].pid = 0;
                 if (status != 0)
-                    log_warn("worker_ended", KV("worker", (int)i), KV("pid", (int)pid),
+                    log_warn("worker_ended", KV("name", p->workers[i].name), KV("pid", (int)pid),
                              KV("status", child_status(status, text)));
             }
         }
@@ -293,7 +308,7 @@ static void run(struct processor *p, int signals)
         watch(p, now);
         int64_t wait = p->config->processor.watchdog / 8;
         wait = wait > CLOCK_SECOND / 2 ? CLOCK_SECOND / 2 : wait;
-        for (unsigned i = 0; i < p->workers_n; i++)
+        for (unsigned i = 0; i < children_n(p); i++)
             if (!p->workers[i].pid && p->workers[i].restart_at - now < wait)
                 wait = p->workers[i].restart_at > now ? p->workers[i].restart_at - now : 0;
         told = service_wait(signals, wait);

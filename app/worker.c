@@ -193,6 +193,8 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
                          .count = count};
     int signals = service_signals(&e);
     int rc = signals < 0 ? signals : spool_open(&spool, &w->spool, &e);
+    if (rc >= 0)
+        rc = people_open(c, &w->people, &e);
     if (rc >= 0 && returnpath_reader_new(c->returnpath, &w->reading.returnpath) < 0)
         rc = err_set(&e, -ENOMEM, "out of memory");
     if (rc >= 0)
@@ -206,6 +208,7 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
     for (size_t i = 0; i < w->lanes_n; i++)
         lane_close(&w->lanes[i]);
     returnpath_reader_free(w->reading.returnpath);
+    people_close(&w->people);
     feedback_free(w->feedback);
     db_free(w->db);
     spool_free(w->spool);

@@ -3,6 +3,7 @@
 #define APP_WORKER_H
 
 #include "app/feedback.h"
+#include "app/people.h"
 #include "app/reading.h"
 #include "app/service.h"
 #include "spool/inflight.h"
@@ -35,6 +36,7 @@ struct worker {
     struct reading reading;
     struct feedback *feedback; /* NULL: no source is listed */
     struct spool *spool;
+    struct people people;
     struct db *db;
     bool connected;
     unsigned index, count; /* owns lanes with number % count == index */

@@ -195,6 +195,10 @@ static int take(struct worker *w, struct lane *l, const struct spool_record *rec
     inflight_take(l->inflight, &mark);
     int rc = reading_message(&w->reading, &b->arenas[b->n], record, &b->messages[b->n], e);
     inflight_clear(l->inflight);
+    /* Before the transaction that moves the position: read again, it is there already. What can't
+     * be put is set aside, and holds up nothing. */
+    if (rc == 0)
+        rc = people_put(&w->people, record, &b->messages[b->n], now, e);
     if (rc < 0 && b->n) {
         *ret = again_alone(l, record);
         return 0;

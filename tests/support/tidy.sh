@@ -8,7 +8,8 @@ tool=$(command -v clang-tidy-14 || command -v clang-tidy) ||
 # One file a process: with several, clang 14's va_list checker takes one file's for another's.
 # Warnings are errors, so the exit code tells; the count of suppressed ones on stderr is no news.
 list() {
-    find base resolver returnpath spool receiver parser classify attribute db app -name '*.c' -print0 | sort -z
+    find base resolver returnpath spool receiver parser classify attribute deliver db app \
+        -name '*.c' -print0 | sort -z
 }
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT

@@ -143,6 +143,51 @@ static void test_mistakes(void **state)
          "c.yaml:3:5: domains[].name: \"b.example.com\": the same domain stands at line 2\n"},
         {"domains: [{name: b.example.com, trust_unverified: yes}]\nspool: {directory: s}\n",
          "c.yaml:1:51: domains[].trust_unverified: \"yes\": expected true or false\n"},
+        {"domains: [{name: b.example.com, relay: 'mail.example.com:0', relay_to: p@example.com}]\n"
+         "spool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay: \"mail.example.com:0\": expected HOST:PORT such as "
+         "mail.example.com:25, or none\n"},
+        {"domains: [{name: b.example.com, relay: '[::g]:25', relay_to: p@example.com}]\n"
+         "spool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay: \"[::g]:25\": expected HOST:PORT such as "
+         "mail.example.com:25, or none\n"},
+        {"domains: [{name: b.example.com, relay: 'a/b', relay_to: p@example.com}]\n"
+         "spool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay: \"a/b\": expected HOST:PORT such as mail.example.com:25, "
+         "or "
+         "none\n"},
+        {"domains: [{name: b.example.com, relay: '[::1]', relay_to: p@example.com}]\n"
+         "spool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay: \"[::1]\": is one of our own listeners; mail would go "
+         "round\n"},
+        {"domains: [{name: b.example.com, relay: 'MX1.example.com:25', relay_to: p@example.com}]\n"
+         "spool: {directory: s}\nhostname: mx1.example.com\n",
+         "c.yaml:1:11: domains[].relay: \"MX1.example.com:25\": is one of our own listeners; mail "
+         "would go round\n"},
+        {"domains: [{name: b.example.com, relay: 192.0.2.1}]\nspool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay_to: must be given with relay\n"},
+        {"domains: [{name: b.example.com, relay: 192.0.2.1, relay_to: p}]\nspool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay_to: \"p\": expected an address such as "
+         "postmaster@example.com\n"},
+        {"domains: [{name: b.example.com, relay: 192.0.2.1, relay_to: p@B.example.com}]\n"
+         "spool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay_to: \"p@B.example.com\": is in one of domains; mail would "
+         "go "
+         "round\n"},
+        {"domains: [{name: b.example.com, relay_to: p@example.com}]\nspool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay_to: \"p@example.com\": stands there without relay\n"},
+        {"domains: [{name: b.example.com, relay: 192.0.2.1, relay_to: p@example.com, maildir: m}]\n"
+         "spool: {directory: s}\n",
+         "c.yaml:1:11: domains[].relay: \"192.0.2.1\": maildir stands there as well; expected one "
+         "of "
+         "them\n"},
+        {"domains: [{name: b.example.com, maildir: /dev/null}]\nspool: {directory: s}\n",
+         "c.yaml:1:42: domains[].maildir: \"/dev/null\": expected a directory\n"},
+        {LEAST "people: {retry_min: 2h}\n",
+         "c.yaml:3:21: people.retry_min: \"2h\": expected a time from 10ms to 1h, written with ms, "
+         "s, m, h or d\n"},
+        {LEAST "people: {retry_min: 1h}\n", "c.yaml: people.retry_min: \"1h\": expected at most "
+                                            "people.retry_max, which is 30m\n"},
         {LEAST "listen: [{address: mx1, port: 25}]\n",
          "c.yaml:3:20: listen[].address: \"mx1\": expected an IPv4 or IPv6 address such as "
          "192.0.2.1 or ::1\n"},

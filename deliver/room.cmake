@@ -1,0 +1,1 @@
+room_library(deliver relay.c libcurl)
