@@ -19,7 +19,12 @@ enum { DAYS_DEFAULT = 7, HEADING_MAX = 32 };
       "By day and reporter. alarm is true where over half of a reporter's complaints, and at\n"    \
       "least ten, name nobody: it may have begun to withhold what identified the recipient.\n",    \
       "day", "reporter", "user_agent", ">complaints", ">unmatched", ">percent", "alarm",           \
-      "last_at", "event_id")
+      "last_at", "event_id")                                                                       \
+    X("blocks", DB_ASK_REPORT_BLOCKS, "Show who refuses us, and by whose list",                    \
+      "By day: the address of ours that the refusals name, the block list, the page to look at,\n" \
+      "who runs the refusing host, and why. verified counts those that nobody can have forged.\n", \
+      "day", "listed_address", "blocklist", "mx_operator", "category", ">count", ">verified",      \
+      "last_at", "lookup_url", "event_id")
 
 struct report_table {
     const char *name;

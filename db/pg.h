@@ -17,7 +17,7 @@ struct pg_result;
 enum {
     PG_CALL_MS = 60 * 1000,
     PG_LONG_MS = 3600 * 1000, /* a step of a migration, and the wait for another's */
-    PG_PARAMETERS_MAX = 80,
+    PG_PARAMETERS_MAX = 96,
     PG_SQLSTATE = 6, /* bytes of one, with its NUL */
 };
 

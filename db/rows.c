@@ -73,6 +73,15 @@ static void text(struct rows *r, enum rows_column column, struct str v)
     array_text(&r->column[column], v, ROWS_TEXT_MAX);
 }
 
+/* The same 64 bits; 0: there was nothing to hash. */
+static void hash64(struct rows *r, enum rows_column column, uint64_t v)
+{
+    if (v)
+        array_int8(&r->column[column], (int64_t)v);
+    else
+        array_null(&r->column[column]);
+}
+
 /* Events without a token are known by their content. */
 static bool has_untokened(const struct db_message *m)
 {
@@ -80,6 +89,24 @@ static bool has_untokened(const struct db_message *m)
         if (str_is_absent(rows_word(m->events[i].attribution.token)))
             return true;
     return false;
+}
+
+/* What the report shows of the message that it is about; no words of its subject or body. */
+static void encode_original(struct rows *r, const struct report_original *o)
+{
+    struct str sender = rows_word(o->return_path);
+    word(r, M_ORIGINAL_MESSAGE_ID, rows_word(o->message_id));
+    word(r, M_ORIGINAL_FROM, rows_word(o->from));
+    word(r, M_ORIGINAL_TO, rows_word(o->to));
+    word(r, M_ORIGINAL_RETURN_PATH, str_is_absent(sender) ? rows_word(o->mail_from) : sender);
+    word(r, M_ORIGINAL_DATE, rows_word(o->date));
+    hash64(r, M_ORIGINAL_SUBJECT_HASH, o->subject_hash);
+    word(r, M_FEEDBACK_ID, rows_word(o->feedback_id));
+    word(r, M_LIST_ID, rows_word(o->list_id));
+    text(r, M_LIST_UNSUBSCRIBE, rows_word(o->list_unsubscribe));
+    word(r, M_CFBL_ADDRESS, rows_word(o->cfbl_address));
+    word(r, M_CFBL_FEEDBACK_ID, rows_word(o->cfbl_feedback_id));
+    word(r, M_DKIM_DOMAIN, rows_word(o->dkim_domain));
 }
 
 static void encode_message(struct rows *r, const struct db_message *m, struct str content)
@@ -101,9 +128,12 @@ static void encode_message(struct rows *r, const struct db_message *m, struct st
     text(r, M_SUBJECT, report->subject);
     word(r, M_HEADER_FROM, rows_word(report->from));
     word(r, M_REPORTING_MTA, rows_word(report->reporting_mta));
-    word(r, M_ORIGINAL_MESSAGE_ID, rows_word(report->original.message_id));
     word(r, M_FEEDBACK_TYPE, rows_word(report->feedback_type));
     word(r, M_USER_AGENT, rows_word(report->user_agent));
+    word(r, M_ENVELOPE_ID, rows_word(report->envelope_id));
+    word(r, M_ARRIVAL_DATE, rows_word(report->arrival_date));
+    word(r, M_SOURCE_IP, rows_word(report->source_ip));
+    encode_original(r, &report->original);
     array_bytes(&r->column[M_CONTENT_HASH], content);
     array_bytes(&r->column[M_RAW], or_empty(rows_body(m)));
 }
@@ -129,12 +159,16 @@ static void encode_recipient(struct rows *r, const struct report_recipient *to)
         array_null(&r->column[E_REPLY_CODE]);
     text(r, E_DIAGNOSTIC, rows_word(to->diagnostic));
     word(r, E_REMOTE_MTA, rows_word(to->remote_mta));
+    word(r, E_LAST_ATTEMPT, rows_word(to->last_attempt));
+    word(r, E_RETRY_UNTIL, rows_word(to->retry_until));
+    word(r, E_FINAL_LOG_ID, rows_word(to->final_log_id));
 }
 
 static void encode_verdict(struct rows *r, const struct verdict *v)
 {
-    static const enum rows_column all[] = {E_CLASS, E_CATEGORY,    E_FAULT,         E_CONFIDENCE,
-                                           E_RULE,  E_MX_OPERATOR, E_EVIDENCE_TEXT, E_FINGERPRINT};
+    static const enum rows_column all[] = {
+        E_CLASS,         E_CATEGORY,    E_FAULT,          E_CONFIDENCE, E_RULE,      E_MX_OPERATOR,
+        E_EVIDENCE_TEXT, E_FINGERPRINT, E_LISTED_ADDRESS, E_BLOCKLIST,  E_LOOKUP_URL};
     if (!v) {
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
             array_null(&r->column[all[i]]);
@@ -147,10 +181,10 @@ static void encode_verdict(struct rows *r, const struct verdict *v)
     word(r, E_RULE, rows_word(str_c(v->rule)));
     word(r, E_MX_OPERATOR, rows_word(str_c(v->mx_operator)));
     text(r, E_EVIDENCE_TEXT, rows_word(v->evidence));
-    if (v->fingerprint)
-        array_int8(&r->column[E_FINGERPRINT], (int64_t)v->fingerprint); /* the same 64 bits */
-    else
-        array_null(&r->column[E_FINGERPRINT]);
+    hash64(r, E_FINGERPRINT, v->fingerprint);
+    word(r, E_LISTED_ADDRESS, rows_word(v->listing.address));
+    word(r, E_BLOCKLIST, rows_word(v->listing.list));
+    text(r, E_LOOKUP_URL, rows_word(v->listing.url));
 }
 
 /* What it is known by: its token's identity, else its content. */

@@ -14,26 +14,40 @@ enum {
 };
 
 /* X(column, type), in the order of the function's parameters. */
-#define MESSAGE_COLUMNS(X)                \
-    X(M_ID, ENCODE_UUID)                  \
-    X(M_RECEIVED_AT, ENCODE_TIMESTAMPTZ)  \
-    X(M_CLIENT_ADDRESS, ENCODE_TEXT)      \
-    X(M_HELO, ENCODE_TEXT)                \
-    X(M_PROTOCOL, ENCODE_TEXT)            \
-    X(M_TLS, ENCODE_TEXT)                 \
-    X(M_MAIL_FROM, ENCODE_TEXT)           \
-    X(M_RCPT_TO, ENCODE_TEXT)             \
-    X(M_SIZE, ENCODE_INT8)                \
-    X(M_TRUNCATED, ENCODE_BOOL)           \
-    X(M_KIND, ENCODE_TEXT)                \
-    X(M_READER, ENCODE_TEXT)              \
-    X(M_SUBJECT, ENCODE_TEXT)             \
-    X(M_HEADER_FROM, ENCODE_TEXT)         \
-    X(M_REPORTING_MTA, ENCODE_TEXT)       \
-    X(M_ORIGINAL_MESSAGE_ID, ENCODE_TEXT) \
-    X(M_FEEDBACK_TYPE, ENCODE_TEXT)       \
-    X(M_USER_AGENT, ENCODE_TEXT)          \
-    X(M_CONTENT_HASH, ENCODE_BYTEA)       \
+#define MESSAGE_COLUMNS(X)                  \
+    X(M_ID, ENCODE_UUID)                    \
+    X(M_RECEIVED_AT, ENCODE_TIMESTAMPTZ)    \
+    X(M_CLIENT_ADDRESS, ENCODE_TEXT)        \
+    X(M_HELO, ENCODE_TEXT)                  \
+    X(M_PROTOCOL, ENCODE_TEXT)              \
+    X(M_TLS, ENCODE_TEXT)                   \
+    X(M_MAIL_FROM, ENCODE_TEXT)             \
+    X(M_RCPT_TO, ENCODE_TEXT)               \
+    X(M_SIZE, ENCODE_INT8)                  \
+    X(M_TRUNCATED, ENCODE_BOOL)             \
+    X(M_KIND, ENCODE_TEXT)                  \
+    X(M_READER, ENCODE_TEXT)                \
+    X(M_SUBJECT, ENCODE_TEXT)               \
+    X(M_HEADER_FROM, ENCODE_TEXT)           \
+    X(M_REPORTING_MTA, ENCODE_TEXT)         \
+    X(M_ORIGINAL_MESSAGE_ID, ENCODE_TEXT)   \
+    X(M_FEEDBACK_TYPE, ENCODE_TEXT)         \
+    X(M_USER_AGENT, ENCODE_TEXT)            \
+    X(M_CONTENT_HASH, ENCODE_BYTEA)         \
+    X(M_ENVELOPE_ID, ENCODE_TEXT)           \
+    X(M_ARRIVAL_DATE, ENCODE_TEXT)          \
+    X(M_SOURCE_IP, ENCODE_TEXT)             \
+    X(M_ORIGINAL_FROM, ENCODE_TEXT)         \
+    X(M_ORIGINAL_TO, ENCODE_TEXT)           \
+    X(M_ORIGINAL_RETURN_PATH, ENCODE_TEXT)  \
+    X(M_ORIGINAL_DATE, ENCODE_TEXT)         \
+    X(M_ORIGINAL_SUBJECT_HASH, ENCODE_INT8) \
+    X(M_FEEDBACK_ID, ENCODE_TEXT)           \
+    X(M_LIST_ID, ENCODE_TEXT)               \
+    X(M_LIST_UNSUBSCRIBE, ENCODE_TEXT)      \
+    X(M_CFBL_ADDRESS, ENCODE_TEXT)          \
+    X(M_CFBL_FEEDBACK_ID, ENCODE_TEXT)      \
+    X(M_DKIM_DOMAIN, ENCODE_TEXT)           \
     X(M_RAW, ENCODE_BYTEA)
 
 #define EVENT_COLUMNS(X)                  \
@@ -72,7 +86,13 @@ enum {
     X(E_CAMPAIGN, ENCODE_TEXT)            \
     X(E_COUNTS, ENCODE_BOOL)              \
     X(E_CAPPED, ENCODE_BOOL)              \
-    X(E_CONTENT, ENCODE_BYTEA)
+    X(E_CONTENT, ENCODE_BYTEA)            \
+    X(E_LAST_ATTEMPT, ENCODE_TEXT)        \
+    X(E_RETRY_UNTIL, ENCODE_TEXT)         \
+    X(E_FINAL_LOG_ID, ENCODE_TEXT)        \
+    X(E_LISTED_ADDRESS, ENCODE_TEXT)      \
+    X(E_BLOCKLIST, ENCODE_TEXT)           \
+    X(E_LOOKUP_URL, ENCODE_TEXT)
 
 enum rows_column {
 #define X(id, type) id,

@@ -114,15 +114,29 @@ static void fill(struct sample *s, struct db_message *m, size_t i)
         .diagnostic = STR("550 5.1.1 The email account that you tried to reach does not exist. "
                           "Please try double-checking the recipient's email address"),
         .remote_mta = STR("gmail-smtp-in.l.example.com"),
+        .last_attempt = STR("Mon, 05 Jan 2026 08:00:09 -0800 (PST)"),
     };
-    s->report = (struct report){.kind = REPORT_BOUNCE,
-                                .reader = "dsn",
-                                .recipients = &s->recipient,
-                                .recipients_n = 1,
-                                .reporting_mta = STR("out17.example.com"),
-                                .subject = STR("Undelivered Mail Returned to Sender"),
-                                .from = STR("mailer-daemon@out17.example.com"),
-                                .original = {.message_id = str_c(s->message_id)}};
+    s->report =
+        (struct report){.kind = REPORT_BOUNCE,
+                        .reader = "dsn",
+                        .recipients = &s->recipient,
+                        .recipients_n = 1,
+                        .reporting_mta = STR("out17.example.com"),
+                        .subject = STR("Undelivered Mail Returned to Sender"),
+                        .from = STR("mailer-daemon@out17.example.com"),
+                        .arrival_date = STR("Mon, 05 Jan 2026 08:00:05 +0000 (UTC)"),
+                        .original = {
+                            .message_id = str_c(s->message_id),
+                            .from = STR("news@news.example.com"),
+                            .to = str_c(s->address),
+                            .return_path = str_c(s->rcpt),
+                            .date = STR("Mon, 05 Jan 2026 08:00:00 +0000"),
+                            .subject_hash = next_random(),
+                            .feedback_id = STR("c17:u2:weekly:sender"),
+                            .list_id = STR("Weekly <weekly.news.example.com>"),
+                            .list_unsubscribe = STR("<https://news.example.com/u/4f2a17c0de>"),
+                            .dkim_domain = STR("news.example.com"),
+                        }};
     s->verdict = (struct verdict){
         .class = hard ? CLASS_HARD : CLASS_SOFT,
         .category = hard ? CATEGORY_BAD_MAILBOX : CATEGORY_MAILBOX_FULL,

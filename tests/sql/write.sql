@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(36);
+SELECT plan(41);
 \set journal '\'11111111-1111-4111-8111-111111111111\''
 
 -- ---- lanes
@@ -40,8 +40,23 @@ SELECT throws_ok($$SELECT pg_temp.put('{"n":16,"key":"g@x"}', '{"n":16,"key":"g@
 SELECT throws_ok($$SELECT pg_temp.put('{"n":17,"key":"g@x","class":"nonsense"}')$$, '22P02', NULL, 'an unknown word is refused');
 SELECT is(bouncemx.write_messages('mx1', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
     '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
-    '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}'),
+    '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}'),
     0::bigint, 'an empty batch is nothing');
+
+-- ---- what a report says beside the verdict
+SELECT is(pg_temp.put(jsonb_object_agg(k, k) || '{"n":40,"key":"w@x","original_subject_hash":-5,"listed_address":"2001:db8::1","class":"block","category":"dnsbl"}'), 1::bigint, 'every fact is written')
+  FROM unnest(ARRAY['envelope_id', 'arrival_date', 'source_ip', 'original_from', 'original_to', 'original_return_path', 'original_date',
+                    'feedback_id', 'list_id', 'list_unsubscribe', 'cfbl_address', 'cfbl_feedback_id', 'dkim_domain',
+                    'last_attempt', 'retry_until', 'final_log_id', 'blocklist', 'lookup_url']) k;
+SELECT is_empty($$
+    SELECT key, value FROM bouncemx.event_of(pg_temp.id(40, 1)) f, jsonb_each_text(to_jsonb(f))
+     WHERE key IN ('envelope_id', 'arrival_date', 'source_ip', 'original_from', 'original_to', 'original_return_path', 'original_date',
+                   'feedback_id', 'list_id', 'list_unsubscribe', 'cfbl_address', 'cfbl_feedback_id', 'dkim_domain',
+                   'last_attempt', 'retry_until', 'final_log_id', 'blocklist', 'lookup_url')
+       AND value IS DISTINCT FROM key$$, 'into its own column, and shown by its name');
+SELECT results_eq($$SELECT original_subject_hash, listed_address FROM bouncemx.event_of(pg_temp.id(40, 1))$$, $$VALUES (-5::bigint, '2001:db8::1')$$, 'also what is no text');
+SELECT results_eq($$SELECT lookup_url, final_log_id FROM bouncemx.events(1, pg_temp.id(41, 0))$$, $$VALUES ('lookup_url', 'final_log_id')$$, 'and those of the event in its list');
+SELECT throws_ok($$SELECT pg_temp.put('{"n":41,"key":"w@x","listed_address":"no address"}')$$, '22P02', NULL, 'an address is one');
 
 -- ---- set aside
 CREATE FUNCTION pg_temp.aside(n integer) RETURNS boolean LANGUAGE sql AS $$

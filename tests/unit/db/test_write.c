@@ -70,6 +70,62 @@ static void test_once(void **state)
     db_free(db);
 }
 
+/* What a report says beside its verdict: each fact in the column that is named after it. */
+static void test_facts(void **state)
+{
+    (void)state;
+    struct db *db = test_schema("t_write_facts");
+    struct test_message t[2];
+    struct db_message *m = test_batch(t, 0, 2);
+    t[0].report.envelope_id = STR("the envelope_id");
+    t[0].report.arrival_date = STR("the arrival_date");
+    t[0].report.source_ip = STR("the source_ip");
+    t[0].report.user_agent = STR("the user_agent");
+    t[0].report.original = (struct report_original){
+        .message_id = STR("the original_message_id"),
+        .from = STR("the original_from"),
+        .to = STR("the original_to"),
+        .return_path = STR("the original_return_path"),
+        .mail_from = STR("not shown"),
+        .date = STR("the original_date"),
+        .subject_hash = UINT64_MAX,
+        .feedback_id = STR("the feedback_id"),
+        .list_id = STR("the list_id"),
+        .list_unsubscribe = STR("the list_unsubscribe"),
+        .cfbl_address = STR("the cfbl_address"),
+        .cfbl_feedback_id = STR("the cfbl_feedback_id"),
+        .dkim_domain = STR("the dkim_domain"),
+    };
+    t[0].recipient.last_attempt = STR("the last_attempt");
+    t[0].recipient.retry_until = STR("the retry_until");
+    t[0].recipient.final_log_id = STR("the final_log_id");
+    t[0].verdict = test_verdict(CLASS_BLOCK, CATEGORY_DNSBL);
+    t[0].verdict.listing = (struct listing){.address = STR("2001:DB8:0::1"),
+                                            .list = STR("the blocklist"),
+                                            .url = STR("the lookup_url")};
+    t[1].report.original.mail_from = STR("sender@example.com");
+    stands(db);
+    write_ok(db, start, m, 2);
+    assert_value(db,
+                 "SELECT count(*) FROM (SELECT m.id, f.key, f.value FROM bouncemx.message m, "
+                 "jsonb_each_text(to_jsonb(m)) f UNION ALL SELECT e.id, f.key, f.value FROM "
+                 "bouncemx.event e, jsonb_each_text(to_jsonb(e)) f) v "
+                 "WHERE value = 'the ' || key",
+                 "21"); /* original_message_id stands in both */
+    assert_value(db,
+                 "SELECT string_agg(concat_ws(' ', original_return_path, original_subject_hash, "
+                 "num_nulls(envelope_id, arrival_date, source_ip, original_from, feedback_id, "
+                 "dkim_domain)), '|' ORDER BY received_at) FROM bouncemx.message",
+                 "the original_return_path -1 0|sender@example.com 6");
+    assert_value(db,
+                 "SELECT string_agg(concat_ws(' ', host(listed_address), num_nulls(last_attempt, "
+                 "retry_until, final_log_id, blocklist, lookup_url)), '|' ORDER BY received_at) "
+                 "FROM bouncemx.event",
+                 "2001:db8::1 0|5");
+    free(m);
+    db_free(db);
+}
+
 static void test_stale(void **state)
 {
     (void)state;
@@ -381,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_once),
+        cmocka_unit_test(test_facts),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_server_not_ready),
