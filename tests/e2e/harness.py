@@ -233,7 +233,7 @@ class Setup:
         self.roles[role].wait(10)
 
     def workers(self):
-        """Pids of the processor's workers."""
+        """Pids of the processor's workers and its deliverer."""
         role = self.roles.get("process")
         return sandbox.proc_children(role.pid) if role and role.running() else []
 

@@ -71,10 +71,10 @@ def serve(setup):
     expect(set(found) == {"receive", "process"}, f"{found}")
     for name, pid in found.items():
         check_dropped(pid, name)
-    workers = proc_children(found["process"])
-    expect(len(workers) == 2, f"{len(workers)} workers")
-    for pid in workers:
-        check_dropped(pid, "worker")
+    children = proc_children(found["process"])
+    expect(len(children) == 3, f"{len(children)} children, expected two workers and the deliverer")
+    for pid in children:
+        check_dropped(pid, "child of process")
     st = os.stat(setup.spool)
     expect((st.st_uid, st.st_mode & 0o7777) == (pwd.getpwnam(USER).pw_uid, 0o700),
            f"the spool directory: owner {st.st_uid}, mode {st.st_mode & 0o7777:o}")
