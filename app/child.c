@@ -1,5 +1,6 @@
 #include "app/child.h"
 
+#include "app/inherit.h"
 #include "base/clock.h"
 #include "base/require.h"
 
@@ -41,6 +42,7 @@ _Noreturn static void become(const struct child *c, int ready)
         fcntl(ready, F_SETFD, 0);
         unsetenv("NOTIFY_SOCKET"); /* systemd hears it from us */
     }
+    inherit_pass(c->sockets_n);
     execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
     _exit(126);
 }

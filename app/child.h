@@ -17,6 +17,7 @@ struct child {
     void *ctx;
     int death_signal; /* what it gets when we die */
     bool ready_pipe;  /* give it --ready-fd */
+    size_t sockets_n; /* so many inherited sockets go on to it: inherit.h */
 
     pid_t pid;          /* 0: not running */
     int ready;          /* our end of its pipe; -1: none, or it told already */

@@ -1,5 +1,6 @@
 /* check-config, migrate: before anything is started. */
 #include "app/certificates.h"
+#include "app/privileges.h"
 #include "app/service.h"
 #include "classify/classify.h"
 #include "db/migrate.h"
@@ -45,6 +46,21 @@ static int check_certificates(const struct command_line *l, const struct config 
     return rc;
 }
 
+/* As root: goes on as who the roles become, so that a file that they can't read is told. */
+static int check_user(const struct command_line *l, const struct config *c)
+{
+    struct privileges who;
+    struct err e;
+    int rc = privileges_find(c, &who, &e);
+    if (rc == 0 && who.user)
+        rc = privileges_drop(&who, &e);
+    if (rc == 0)
+        rc = privileges_check_files(&who, c, &e);
+    if (rc < 0)
+        command_fail(l, 0, "%s", e.text);
+    return rc;
+}
+
 static int check_config(const struct command_line *l)
 {
     if (command_flag(l, "--defaults")) {
@@ -59,13 +75,15 @@ static int check_config(const struct command_line *l)
     struct config *c;
     if (config_load(path, tell, &warnings, &c) < 0)
         return EXIT_NO;
-    int certificates = check_certificates(l, c);
+    int user = check_user(l, c), certificates = check_certificates(l, c);
     int keys = config_returnpath_check(c, tell, &warnings);
     int rc = check_rules(l, c);
     if (rc == 0)
         rc = certificates;
     if (rc == 0)
         rc = keys;
+    if (rc == 0)
+        rc = user;
     if (rc == 0)
         printf("%s: good: %zu domains, %zu listeners%s\n", path, c->domains_n, c->listen_n,
                warnings ? ", with warnings" : "");
@@ -88,7 +106,13 @@ static int migrate(const struct command_line *l)
     struct db *db = NULL;
     struct err e;
     unsigned version = 0;
-    int rc = db_open(c->database.conninfo, &db, &e);
+    struct privileges who;
+    /* From serve it asks as who processes: that user the server knows. */
+    int rc = command_flag(l, "--from-serve") ? privileges_find(c, &who, &e) : 0;
+    if (rc == 0 && command_flag(l, "--from-serve"))
+        rc = privileges_drop(&who, &e);
+    if (rc == 0)
+        rc = db_open(c->database.conninfo, &db, &e);
     if (rc == 0)
         rc = command_flag(l, "--check") ? db_schema_check(db, &e)
                                         : db_migrate(db, step, NULL, &version, &e);
@@ -112,7 +136,8 @@ const struct command commands_config[] = {
      1,
      "Check the configuration and tell all its mistakes",
      "Each mistake is one line: FILE:LINE:COLUMN: KEY: VALUE: what was expected. Exit code 1 when\n"
-     "there is one. --defaults writes a complete commented file with every key's default.",
+     "there is one. As root it goes on as receiver.user, once that is known, and tells what that\n"
+     "user can't read. --defaults writes a complete commented file with every key's default.",
      {COMMAND_CONFIG, {"--defaults", NULL, "write a commented configuration, check nothing"}},
      check_config},
     {"migrate",

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-enum { DAYS_DEFAULT = 7 };
+enum { DAYS_DEFAULT = 7, HEADING_MAX = 32 };
 
 /* X(name, question, summary, help, columns of the table for people: the answer's names; a '>'
  * before one aligns it right). A question takes since, until and stream. */
@@ -124,14 +124,27 @@ static void csv_row(const struct answer *a, bool heading, size_t row)
     fputs("\r\n", stdout);
 }
 
+/* "client_address" -> "CLIENT ADDRESS", as tables are headed. */
+static void heading_of(const char *column, char text[HEADING_MAX])
+{
+    size_t i = 0;
+    for (; column[i] && i + 1 < HEADING_MAX; i++)
+        text[i] = column[i] == '_' ? ' ' : ascii_upper(column[i]);
+    text[i] = '\0';
+}
+
 static int print_table(const struct command_line *l, const struct report_table *r,
                        const struct answer *a)
 {
+    char text[TABLE_COLUMNS_MAX][HEADING_MAX];
+    const char *headings[TABLE_COLUMNS_MAX];
     size_t n = 0;
     int rc = 0;
-    while (n < TABLE_COLUMNS_MAX && r->columns[n])
-        n++;
-    struct table *t = table_new(r->columns, n);
+    for (; n < TABLE_COLUMNS_MAX && r->columns[n]; n++) {
+        heading_of(r->columns[n], text[n]);
+        headings[n] = text[n];
+    }
+    struct table *t = table_new(headings, n);
     if (!t)
         return command_fail(l, -ENOMEM, "out of memory");
     for (size_t i = 0; rc == 0 && i < a->table.rows_n; i++) {

@@ -11,7 +11,8 @@ const struct command commands_service[] = {
      "(a message in DATA may finish within receiver.stop_grace), then the processor; a second\n"
      "signal stops at once. What was answered 250 stands in the journal in every case.\n"
      "Refuses a schema that is not this program's; PostgreSQL being away is no reason to refuse\n"
-     "mail. A receiver that was stopped by `drain` stays stopped.",
+     "mail. A receiver that was stopped by `drain` stays stopped. SIGHUP makes all roles read\n"
+     "configuration, certificates and rules anew; a mistake keeps the old ones.",
      {COMMAND_CONFIG,
       {"--migrate", NULL, "bring the schema to this program's version first"},
       OPTION_READY},
@@ -22,7 +23,8 @@ const struct command commands_service[] = {
      0,
      "Run the SMTP side alone",
      "Accepts mail for the configured domains into the journal. Needs no database. One receiver\n"
-     "for a spool directory; stops as serve does.",
+     "for a spool directory; stops and reloads as serve does. Takes the sockets of LISTEN_FDS, if\n"
+     "there are any, and becomes receiver.user when it is started as root.",
      {COMMAND_CONFIG, OPTION_READY},
      receive_run},
     {"process",

@@ -1,6 +1,7 @@
 /* set-aside: messages that PostgreSQL refused or that killed their workers. */
 #include "app/answer.h"
 #include "app/child.h"
+#include "app/feedback.h"
 #include "app/reading.h"
 #include "app/table.h"
 #include "base/clock.h"
@@ -170,6 +171,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     struct reading reading = {.token_headers = a->config->token_headers,
                               .token_headers_n = a->config->attribution.token_headers_n};
     const char **paths = calloc(a->config->processor.rules_n + 1, sizeof(char *));
+    struct feedback *feedback = NULL;
     struct spool_record record;
     struct db_message m;
     struct err e = {0};
@@ -177,6 +179,10 @@ static int retry_inside(const struct command_line *l, struct answer *a)
                    : err_set(&e, -ENOMEM, "out of memory");
     if (rc == 0 && returnpath_reader_new(a->config->returnpath, &reading.returnpath) < 0)
         rc = err_set(&e, -ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = feedback_open(a->config, &feedback, &e);
+    reading.is_signed = feedback ? feedback_is_signed : NULL;
+    reading.is_signed_ctx = feedback;
     for (size_t i = 0; paths && i < a->config->processor.rules_n; i++)
         paths[i] = a->config->processor.rules[i].path;
     if (rc == 0)
@@ -190,6 +196,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     if (rc == 0)
         rc = db_set_aside_retried(a->db, &m, &e);
     classifier_free(reading.classifier);
+    feedback_free(feedback);
     returnpath_reader_free(reading.returnpath);
     free(paths);
     arena_free(&arena);

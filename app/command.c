@@ -2,6 +2,7 @@
 
 #include "app/config_keys.h"
 #include "app/nearest.h"
+#include "app/reload.h"
 #include "base/require.h"
 
 #include <errno.h>
@@ -323,15 +324,7 @@ struct config *command_config(const struct command_line *l, const char *role)
         command_fail(l, 0, "the configuration is not usable; nothing was done");
         return NULL;
     }
-    struct err e;
-    if (role && config_returnpath(c, &c->returnpath, &e) < 0) {
-        command_fail(l, 0, "%s", e.text);
-        config_free(c);
-        return NULL;
-    }
-    if (role) {
-        struct log_config log = {(enum log_level)c->log.level, c->log.addresses == 1, role};
-        log_configure(&log);
-    }
+    if (role)
+        reload_log(c, role);
     return c;
 }

@@ -141,9 +141,6 @@ static void read_value(struct reader *r, const struct config_key *k, const yaml_
                          k->secret ? none : scalar(n), e.text);
         return;
     }
-    if (k->later && !(k->def && str_eq(scalar(n), str_c(k->def))))
-        config_report_warning(&r->report, line_of(n), column_of(n), k->path,
-                              "has no effect in this version");
     if (k->type == CONFIG_FILE)
         look_at_file(r, n, k, base);
 }

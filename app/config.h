@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "receiver/network.h"
 #include "returnpath/returnpath.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ struct config_listen {
     const char *address;
     uint64_t port;
     uint64_t tls; /* enum config_tls */
+    bool proxy;
     unsigned line, column;
 };
 
@@ -69,6 +71,21 @@ struct config_header {
     unsigned line, column;
 };
 
+struct config_source {
+    const char *domain; /* lower-case A-label */
+    unsigned line, column;
+};
+
+struct config_resolver {
+    const char *server; /* "192.0.2.53", "::1@5353" */
+    unsigned line, column;
+};
+
+struct config_network {
+    struct network network;
+    unsigned line, column;
+};
+
 struct config {
     struct arena arena;
     const char *file;   /* as it was found */
@@ -112,26 +129,37 @@ struct config {
         size_t token_headers_n;
     } attribution;
     struct {
+        struct config_source *sources;
+        size_t sources_n;
+        struct config_resolver *resolvers;
+        size_t resolvers_n;
+        int64_t timeout;
+    } feedback;
+    struct {
         uint64_t threads;
-        const char *user;
-        int64_t stop_grace;
-        uint64_t bare_newlines; /* 1 = accept */
+        const char *user; /* "": stay who we are */
+        int64_t stop_grace, greeting_delay;
+        struct config_network *proxy_list, *xclient_list;
+        size_t proxy_n, xclient_n;
+        struct network *proxy_from, *xclient_from; /* the same without their places in the file */
+        uint64_t bare_newlines;                    /* 1 = accept */
     } receiver;
     struct {
         uint64_t message_bytes, recipients, connections, connections_per_address;
         uint64_t null_sender_recipients;
-        uint64_t messages_per_minute, bad_commands, unknown_recipients, data_min_rate;
+        uint64_t messages_per_minute, recipients_per_minute, bad_commands, unknown_recipients,
+            data_min_rate;
         uint64_t body_memory;
-        int64_t command_timeout, data_timeout, session_timeout;
+        int64_t proxy_timeout, command_timeout, data_timeout, session_timeout;
     } limits;
     struct {
         uint64_t level;     /* enum log_level */
         uint64_t addresses; /* 1 = in full */
     } log;
 
-    struct str *token_headers; /* of attribution.token_headers, as many */
-    struct returnpath_set
-        *returnpath; /* what config_returnpath made; NULL before a role needs it */
+    struct str *token_headers;         /* of attribution.token_headers, as many */
+    struct returnpath_set *returnpath; /* what config_returnpath made; NULL before a role, as who
+                                        * it has become, reads its keys */
 };
 
 /* Called for each mistake and each warning, with one printable line:

@@ -2,6 +2,7 @@
 
 #include "app/config_keys.h"
 #include "base/buf.h"
+#include "resolver/resolver.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -101,6 +102,35 @@ static void check_tls(const struct config *c, struct config_report *r)
     }
 }
 
+/* Without their places in the file, as the receiver takes them. */
+static struct network *networks(struct config *c, const struct config_network *list, size_t n)
+{
+    struct network *ret = ARENA_ARRAY(&c->arena, n + 1, struct network);
+    for (size_t i = 0; ret && i < n; i++)
+        ret[i] = list[i].network;
+    return ret;
+}
+
+static int check_proxies(struct config *c, struct config_report *r)
+{
+    c->receiver.proxy_from = networks(c, c->receiver.proxy_list, c->receiver.proxy_n);
+    c->receiver.xclient_from = networks(c, c->receiver.xclient_list, c->receiver.xclient_n);
+    if (!c->receiver.proxy_from || !c->receiver.xclient_from)
+        return -ENOMEM;
+    bool asked = false;
+    for (size_t i = 0; i < c->listen_n; i++) {
+        const struct config_listen *l = &c->listen[i];
+        asked |= l->proxy;
+        if (l->proxy && c->receiver.proxy_n == 0)
+            config_report_at(r, l->line, l->column, "listen[].proxy", STR("true"),
+                             "receiver.proxy_from is empty: nobody could connect");
+    }
+    if (c->receiver.proxy_n > 0 && !asked)
+        config_report_warning(r, c->receiver.proxy_list[0].line, c->receiver.proxy_list[0].column,
+                              "receiver.proxy_from", "no entry of listen has proxy: true");
+    return 0;
+}
+
 static int domain_cmp(const void *a, const void *b)
 {
     const struct config_domain *x = *(const struct config_domain *const *)a;
@@ -185,6 +215,25 @@ static int check_headers(struct config *c)
     return names ? 0 : -ENOMEM;
 }
 
+static void check_feedback(const struct config *c, struct config_report *r)
+{
+    char text[160], a[32];
+    for (size_t i = 0; i < c->feedback.resolvers_n; i++) {
+        const struct config_resolver *s = &c->feedback.resolvers[i];
+        if (s->server && !resolver_is_server(str_c(s->server)))
+            config_report_at(r, s->line, s->column, "feedback.resolvers[]", str_c(s->server),
+                             "expected the address of a DNS server such as 192.0.2.53 or ::1@5353");
+    }
+    /* Else a DNS server that is silent would look like a message that hangs. */
+    if (c->feedback.sources_n && c->feedback.timeout >= c->processor.watchdog) {
+        snprintf(text, sizeof(text), "expected less than processor.watchdog, which is %s",
+                 config_format_time((uint64_t)c->processor.watchdog, a));
+        config_report_at(r, 0, 0, "feedback.timeout",
+                         str_c(config_format_time((uint64_t)c->feedback.timeout, (char[32]){0})),
+                         text);
+    }
+}
+
 static void check_sizes(const struct config *c, struct config_report *r)
 {
     char text[160], a[32];
@@ -226,9 +275,12 @@ int config_check(struct config *c, bool keep_given, struct config_report *r)
         rc = check_domains(c, r);
     if (rc == 0)
         rc = check_headers(c);
+    if (rc == 0)
+        rc = check_proxies(c, r);
     check_tokens(c, r);
     check_patterns(c, r);
     check_tls(c, r);
+    check_feedback(c, r);
     check_sizes(c, r);
     return rc;
 }

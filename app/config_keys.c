@@ -1,17 +1,21 @@
 #include "app/config_keys.h"
 
+#include "resolver/resolver.h"
 #include "spool/spool.h"
 
 #include <stddef.h>
 
-#define AT(member)        offsetof(struct config, member)
-#define AT_LISTEN(member) offsetof(struct config_listen, member)
-#define AT_DOMAIN(member) offsetof(struct config_domain, member)
-#define AT_CERT(member)   offsetof(struct config_certificate, member)
-#define AT_RULE(member)   offsetof(struct config_rule, member)
-#define AT_KEY(member)    offsetof(struct config_key_file, member)
-#define AT_PATT(member)   offsetof(struct config_pattern, member)
-#define AT_HEADER(member) offsetof(struct config_header, member)
+#define AT(member)          offsetof(struct config, member)
+#define AT_LISTEN(member)   offsetof(struct config_listen, member)
+#define AT_DOMAIN(member)   offsetof(struct config_domain, member)
+#define AT_CERT(member)     offsetof(struct config_certificate, member)
+#define AT_RULE(member)     offsetof(struct config_rule, member)
+#define AT_KEY(member)      offsetof(struct config_key_file, member)
+#define AT_PATT(member)     offsetof(struct config_pattern, member)
+#define AT_HEADER(member)   offsetof(struct config_header, member)
+#define AT_SOURCE(member)   offsetof(struct config_source, member)
+#define AT_NETWORK(member)  offsetof(struct config_network, member)
+#define AT_RESOLVER(member) offsetof(struct config_resolver, member)
 
 #define KiB UINT64_C(1024)
 #define MiB (1024 * KiB)
@@ -30,6 +34,7 @@ const struct config_section config_sections[] = {
     {"database", "PostgreSQL, written to by the processor and by commands."},
     {"processor", "Reading, classifying and writing what the journal holds."},
     {"attribution", "Whose address a report is about; docs/attribution.md."},
+    {"feedback", "Complaints of mailbox providers that prove themselves; docs/feedback.md."},
     {"receiver", "The SMTP side."},
     {"limits", "What one client, and all of them together, may ask of the receiver."},
     {"log", "One event, one line, on standard error."},
@@ -58,7 +63,7 @@ const struct config_list config_lists[] = {
     {"tls.certificates", AT(certificates), AT(certificates_n), sizeof(struct config_certificate),
      offsetof(struct config_certificate, line), 0, 1000, "[]", NULL,
      "Pairs {certificate: FILE, key: FILE}. A client that names a host gets the first one for\n"
-     "it, any other the first of all. SIGHUP reads the files anew."},
+     "it, any other the first of all."},
     {"processor.rules", AT(processor.rules), AT(processor.rules_n), sizeof(struct config_rule),
      offsetof(struct config_rule, line), 0, 100, "[]", NULL,
      "Rule files of your own, or directories of *.rules files; read before the shipped rules."},
@@ -66,6 +71,22 @@ const struct config_list config_lists[] = {
      sizeof(struct config_header), offsetof(struct config_header, line), 0, 16, "[]", NULL,
      "Header fields of your own, such as X-Recipient-Token, into which your mail puts a signed\n"
      "token: complaints come with the message's header, often with all addresses blacked out."},
+    {"feedback.sources", AT(feedback.sources), AT(feedback.sources_n), sizeof(struct config_source),
+     offsetof(struct config_source, line), 0, 1000, "[]", NULL,
+     "Providers whose feedback reports count as theirs when they have signed them, such as\n"
+     "{domain: arf.mail.yahoo.com}."},
+    {"feedback.resolvers", AT(feedback.resolvers), AT(feedback.resolvers_n),
+     sizeof(struct config_resolver), offsetof(struct config_resolver, line), 0,
+     RESOLVER_SERVERS_MAX, "[]", NULL,
+     "DNS servers to ask for their keys, such as 192.0.2.53 or ::1@5353. None: those of\n"
+     "/etc/resolv.conf."},
+    {"receiver.proxy_from", AT(receiver.proxy_list), AT(receiver.proxy_n),
+     sizeof(struct config_network), offsetof(struct config_network, line), 0, 1000, "[]", NULL,
+     "Addresses and networks of proxies: where listen[].proxy is true, they alone may connect,\n"
+     "and say in a PROXY header (versions 1 and 2) whom they speak for."},
+    {"receiver.xclient_from", AT(receiver.xclient_list), AT(receiver.xclient_n),
+     sizeof(struct config_network), offsetof(struct config_network, line), 0, 1000, "[]", NULL,
+     "Addresses and networks that may use XCLIENT to say whom they speak for."},
 };
 const size_t config_lists_n = sizeof(config_lists) / sizeof(config_lists[0]);
 
@@ -80,6 +101,9 @@ const struct config_key config_keys[] = {
     {"listen[].tls", CONFIG_WORD, AT_LISTEN(tls), "none", .words = "none|starttls|implicit",
      .text = "none; starttls: when the client asks for it; implicit: from the first byte on. Both\n"
              "need tls.certificates."},
+    {"listen[].proxy", CONFIG_BOOL, AT_LISTEN(proxy), "false",
+     .text = "true: each connection comes from one of receiver.proxy_from and begins with a PROXY\n"
+             "header, before any TLS. All others are refused."},
 
     {"domains[].name", CONFIG_DOMAIN, AT_DOMAIN(name), NULL, .text = "The domain."},
     {"domains[].accept", CONFIG_WORD, AT_DOMAIN(accept), "any", .words = "verp|any|signed",
@@ -159,14 +183,20 @@ const struct config_key config_keys[] = {
 
     {"receiver.threads", CONFIG_COUNT, AT(receiver.threads), "2", 1, 64,
      .text = "Threads, each with its own journal lane."},
-    {"receiver.user", CONFIG_NAME, AT(receiver.user), "bouncemx", 1, 32, .later = true,
-     .text = "User to become once the ports are bound."},
+    {"receiver.user", CONFIG_NAME, AT(receiver.user), "", 0, 32,
+     .text =
+         "Started as root: the user that receiver and processor become for good, once the ports\n"
+         "are bound. Empty: nobody is become. Started as a user: no effect."},
     {"receiver.stop_grace", CONFIG_TIME, AT(receiver.stop_grace), "10s", 0, HR,
      .text = "At the stop, how long a message in DATA may go on."},
     {"receiver.bare_newlines", CONFIG_WORD, AT(receiver.bare_newlines), "refuse",
      .words = "refuse|accept",
      .text = "A CR or LF that stands alone in a message. refuse: the message is answered 550;\n"
              "accept: it is content. It never ends a line or the message."},
+    {"receiver.greeting_delay", CONFIG_TIME, AT(receiver.greeting_delay), "0", 0, 5 * MIN,
+     .text =
+         "The greeting waits so long, and a client that speaks before it is answered 421. 0: it\n"
+         "comes at once, and such clients are only counted. Not with implicit TLS."},
 
     {"limits.message_bytes", CONFIG_SIZE, AT(limits.message_bytes), "10MiB", KiB, TiB, .zero = true,
      .text = "Size of a message (SIZE of RFC 1870)."},
@@ -182,12 +212,17 @@ const struct config_key config_keys[] = {
      1000000, .zero = true, .text = "Connections at a time from one address; an IPv6 /64 is one."},
     {"limits.messages_per_minute", CONFIG_COUNT, AT(limits.messages_per_minute), "0", 1, 1000000,
      .zero = true, .text = "Messages a minute from one address; more are answered 451."},
+    {"limits.recipients_per_minute", CONFIG_COUNT, AT(limits.recipients_per_minute), "0", 1,
+     100000000, .zero = true,
+     .text = "Recipients a minute from one address; more are answered 451."},
     {"limits.bad_commands", CONFIG_COUNT, AT(limits.bad_commands), "20", 1, 1000000, .zero = true,
      .text = "Commands that are none, in one session; then 421."},
     {"limits.unknown_recipients", CONFIG_COUNT, AT(limits.unknown_recipients), "20", 1, 1000000,
      .zero = true,
      .text = "Refused recipients in one session; half of them are answered at once, the others\n"
              "a second apart, then 421."},
+    {"limits.proxy_timeout", CONFIG_TIME, AT(limits.proxy_timeout), "5s", 10 * MS, HR, .zero = true,
+     .text = "For the PROXY header."},
     {"limits.command_timeout", CONFIG_TIME, AT(limits.command_timeout), "5m", 10 * MS, DAY,
      .zero = true,
      .text = "From one command's end to the next command's end (RFC 5321 4.5.3.2: 5m)."},
@@ -204,7 +239,17 @@ const struct config_key config_keys[] = {
      .text = "debug, info, warning or error."},
     {"log.addresses", CONFIG_WORD, AT(log.addresses), "redacted", .words = "redacted|full",
      .text = "redacted: j***@example.com; full: mail addresses as they are."},
+    {"receiver.proxy_from[]", CONFIG_NETWORK, AT_NETWORK(network), NULL, .text = "Who."},
+    {"receiver.xclient_from[]", CONFIG_NETWORK, AT_NETWORK(network), NULL, .text = "Who."},
     {"processor.rules[]", CONFIG_PATH, AT_RULE(path), NULL, .text = "A rule file or a directory."},
+    {"feedback.sources[].domain", CONFIG_DOMAIN, AT_SOURCE(domain), NULL,
+     .text = "d= of its DKIM signatures, exactly."},
+    {"feedback.resolvers[]", CONFIG_TEXT, AT_RESOLVER(server), NULL, 2, 64,
+     .text = "ADDRESS or ADDRESS@PORT."},
+    {"feedback.timeout", CONFIG_TIME, AT(feedback.timeout), "2s", 10 * MS, 10 * SEC,
+     .text =
+         "How long one report may wait for its keys. A report whose key did not come counts as\n"
+         "unsigned."},
     {"attribution.token_headers[]", CONFIG_NAME, AT_HEADER(name), NULL, 1, 64,
      .text = "The name of a header field."},
 };

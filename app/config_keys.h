@@ -5,14 +5,15 @@
 #include "app/config.h"
 
 enum config_type {
-    CONFIG_TEXT,   /* one line of UTF-8 */
-    CONFIG_NAME,   /* letters, digits, '.', '_', '-': a word in logs and SQL */
-    CONFIG_HOST,   /* a host name: lower-case A-label */
-    CONFIG_DOMAIN, /* the same; must hold a dot */
-    CONFIG_IP,     /* an address literal */
-    CONFIG_FOLDER, /* a directory that exists, or can be made in one that does */
-    CONFIG_FILE,   /* a file that some roles alone can read: what reads it, looks at it */
-    CONFIG_PATH,   /* a file or directory that can be read */
+    CONFIG_TEXT,    /* one line of UTF-8 */
+    CONFIG_NAME,    /* letters, digits, '.', '_', '-': a word in logs and SQL */
+    CONFIG_HOST,    /* a host name: lower-case A-label */
+    CONFIG_DOMAIN,  /* the same; must hold a dot */
+    CONFIG_IP,      /* an address literal */
+    CONFIG_NETWORK, /* an address literal, or one with the number of its leading bits */
+    CONFIG_FOLDER,  /* a directory that exists, or can be made in one that does */
+    CONFIG_FILE,    /* a file that some roles alone can read: what reads it, looks at it */
+    CONFIG_PATH,    /* a file or directory that can be read */
     CONFIG_SIZE,
     CONFIG_TIME,
     CONFIG_COUNT,
@@ -30,7 +31,6 @@ struct config_key {
     const char *def;     /* as written in YAML; NULL: must be given; CONFIG_DEF_HOSTNAME */
     uint64_t min, max;   /* of numbers; in microseconds for times */
     bool zero;           /* 0 is allowed besides min..max and means no limit */
-    bool later;          /* read and checked, has no effect in this version */
     bool secret;         /* its value is not repeated in messages */
     const char *words;   /* "verp|any": the value is the index */
     const char *nothing; /* a word instead of a value: the field is NULL or 0 then */

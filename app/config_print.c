@@ -22,8 +22,6 @@ static void range(FILE *out, const char *indent, const struct config_key *k)
     else if (k->type == CONFIG_COUNT)
         fprintf(out, "%s# %llu to %llu%s.\n", indent, (unsigned long long)k->min,
                 (unsigned long long)k->max, zero);
-    if (k->later)
-        fprintf(out, "%s# Has no effect in this version.\n", indent);
 }
 
 static void key(FILE *out, const char *indent, const char *first, const struct config_key *k,

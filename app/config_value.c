@@ -279,6 +279,12 @@ int config_value(const struct config_key *key, struct str text, const char *fold
         return word(key, text, field, e);
     case CONFIG_IP:
         return ip(text, a, string, e);
+    case CONFIG_NETWORK:
+        if (!network_parse(text, field))
+            return err_set(e, -EINVAL,
+                           "expected an address or a network such as 192.0.2.1, 192.0.2.0/24 or "
+                           "2001:db8::/32, with no bit set behind the prefix");
+        return 0;
     case CONFIG_HOST:
     case CONFIG_DOMAIN:
         return host(key, text, a, string, e);
@@ -287,7 +293,7 @@ int config_value(const struct config_key *key, struct str text, const char *fold
     case CONFIG_PATH:
         return path(key, text, folder, a, string, e);
     case CONFIG_NAME:
-        if (!is_name(text) || text.n > key->max)
+        if (!(is_name(text) || (text.n == 0 && key->min == 0)) || text.n > key->max)
             return err_set(e, -EINVAL,
                            "expected a name of letters, digits, '.', '_' and '-', at most %llu",
                            (unsigned long long)key->max);

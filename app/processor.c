@@ -1,5 +1,7 @@
 /* process: a parent that keeps workers alive, and ends one that hangs over a message. */
 #include "app/child.h"
+#include "app/privileges.h"
+#include "app/reload.h"
 #include "app/service.h"
 #include "app/worker.h"
 #include "base/clock.h"
@@ -19,13 +21,19 @@ struct share {
 };
 
 struct processor {
-    const struct config *config;
+    const struct config *first; /* what can't change stands in it */
+    struct config *config;      /* for workers to come */
     struct classifier *classifier;
+    unsigned version; /* of both; grows */
     struct spool *spool;
     int signals;
     struct child workers[WORKERS_MAX];
     struct share shares[WORKERS_MAX];
+    unsigned versions[WORKERS_MAX]; /* that each worker has */
     unsigned workers_n;
+    pid_t ending; /* the worker that makes room for one of this version; 0: none */
+    int64_t ending_since;
+    bool renewing;
     struct inflight *lanes[SPOOL_LANES_MAX];
     int64_t lanes_due;
 };
@@ -39,28 +47,29 @@ static int run_worker(void *ctx)
     return worker_run(p->config, p->classifier, s->index, p->workers_n);
 }
 
-static int load_rules(struct processor *p, struct err *e)
+static int load_rules(const struct config *c, struct classifier **ret, struct err *e)
 {
-    const struct config *c = p->config;
     const char **paths = calloc(c->processor.rules_n + 1, sizeof(char *));
     if (!paths)
         return err_set(e, -ENOMEM, "out of memory");
     for (size_t i = 0; i < c->processor.rules_n; i++)
         paths[i] = c->processor.rules[i].path;
-    int rc = classifier_load(paths, c->processor.rules_n, &p->classifier, e);
+    int rc = classifier_load(paths, c->processor.rules_n, ret, e);
     free(paths);
     return rc;
 }
 
 static int prepare(struct processor *p, struct err *e)
 {
-    const struct config *c = p->config;
+    struct config *c = p->config;
     struct spool_config spool = {.directory = c->spool.directory,
                                  .max_bytes = c->spool.max_bytes,
                                  .segment_bytes = c->spool.segment_bytes};
     int rc = spool_open(&spool, &p->spool, e);
     if (rc == 0)
-        rc = load_rules(p, e);
+        rc = config_returnpath(c, &c->returnpath, e);
+    if (rc == 0)
+        rc = load_rules(c, &p->classifier, e);
     p->workers_n = (unsigned)c->processor.workers;
     for (unsigned i = 0; i < p->workers_n; i++) {
         struct share *s = &p->shares[i];
@@ -88,6 +97,7 @@ static void start_due(struct processor *p, int64_t now)
             log_error("worker_start", KV("why", (const char *)e.text));
             c->restart_at = now + CLOCK_SECOND;
         } else {
+            p->versions[i] = p->version;
             log_debug("worker_started", KV("worker", (int)i), KV("pid", (int)c->pid));
         }
     }
@@ -103,6 +113,13 @@ static void reap(struct processor *p, int64_t now)
             if (p->workers[i].pid != pid)
                 continue;
             child_ended(&p->workers[i], now);
+            if (pid == p->ending) {
+                p->ending = 0;
+                p->workers[i].failures = 0;
+                p->workers[i].restart_at = now;
+                if (status == 0)
+                    continue;
+            }
             log_warn("worker_ended", KV("worker", (int)i), KV("pid", (int)pid),
                      KV("status", child_status(status, text)));
         }
@@ -142,6 +159,79 @@ static void watch(struct processor *p, int64_t now)
         /* Its end is told by SIGCHLD; until then the mark is not looked at again. */
         c->started = now;
     }
+}
+
+/* ---- reload ---- */
+
+static const char *const fixed[] = {"node",
+                                    "spool.directory",
+                                    "spool.max_bytes",
+                                    "spool.segment_bytes",
+                                    "processor.workers",
+                                    "receiver.user",
+                                    NULL};
+
+/* All or nothing: a bad configuration or a bad rule leaves both as they are. The workers that are
+ * there have copies of their own. */
+static int reload_try(struct processor *p, struct err *e)
+{
+    struct config *c = NULL;
+    struct classifier *classifier = NULL;
+    err_set(e, -EINVAL, "the configuration is not usable, as told above");
+    int rc = reload_config(p->first, fixed, &c);
+    if (rc == 0)
+        rc = load_rules(c, &classifier, e);
+    if (rc < 0) {
+        config_free(c);
+        return rc;
+    }
+    if (p->config != p->first)
+        config_free(p->config);
+    classifier_free(p->classifier);
+    p->config = c;
+    p->classifier = classifier;
+    p->version++;
+    p->renewing = true;
+    reload_log(c, "processor");
+    return 0;
+}
+
+static void reload(struct processor *p)
+{
+    struct err e;
+    service_reloading();
+    if (reload_try(p, &e) == 0)
+        return; /* renew says when it is done */
+    log_error("reload_failed", KV("why", (const char *)e.text),
+              KV("consequence", "what was read before stays in use"));
+    service_reloaded();
+}
+
+/* One worker after the other ends with its batch, and is started anew: the others go on. One that
+ * takes too long is killed, which loses nothing. */
+static void renew(struct processor *p, int64_t now)
+{
+    if (p->ending && now - p->ending_since > STOP_GRACE) {
+        log_warn("stop_at_once", KV("pid", (int)p->ending));
+        kill(p->ending, SIGKILL);
+        p->ending_since = now;
+    }
+    if (!p->renewing || p->ending)
+        return;
+    for (unsigned i = 0; i < p->workers_n; i++) {
+        if (p->workers[i].pid && p->versions[i] == p->version)
+            continue;
+        if (p->workers[i].pid) {
+            p->ending = p->workers[i].pid;
+            p->ending_since = now;
+            kill(p->ending, SIGTERM);
+        }
+        return; /* or it waits for its start */
+    }
+    p->renewing = false;
+    log_info("reloaded", KV("rules", (uint64_t)p->config->processor.rules_n),
+             KV("domains", (uint64_t)p->config->domains_n));
+    service_reloaded();
 }
 
 static bool any_alive(const struct processor *p)
@@ -193,21 +283,35 @@ static void stop(struct processor *p, int signals)
 
 static void run(struct processor *p, int signals)
 {
-    int64_t tick = p->config->processor.watchdog / 8;
-    tick = tick > CLOCK_SECOND / 2 ? CLOCK_SECOND / 2 : tick;
     unsigned told = 0;
     while (!(told & SERVICE_STOP)) {
         int64_t now = clock_monotonic();
         reap(p, now);
         start_due(p, now);
+        renew(p, now);
         find_lanes(p, now);
         watch(p, now);
-        int64_t wait = tick;
+        int64_t wait = p->config->processor.watchdog / 8;
+        wait = wait > CLOCK_SECOND / 2 ? CLOCK_SECOND / 2 : wait;
         for (unsigned i = 0; i < p->workers_n; i++)
             if (!p->workers[i].pid && p->workers[i].restart_at - now < wait)
                 wait = p->workers[i].restart_at > now ? p->workers[i].restart_at - now : 0;
         told = service_wait(signals, wait);
+        if (told & SERVICE_RELOAD)
+            reload(p);
     }
+}
+
+/* Reads hostile mail, so it does without what it does not need. */
+static int drop(const struct config *c, struct err *e)
+{
+    struct privileges who;
+    int rc = privileges_find(c, &who, e);
+    if (rc == 0)
+        rc = privileges_spool(&who, c->spool.directory, e);
+    if (rc == 0)
+        rc = privileges_drop(&who, e);
+    return rc < 0 ? rc : privileges_check(&who, c, e);
 }
 
 int process_run(const struct command_line *l)
@@ -219,9 +323,11 @@ int process_run(const struct command_line *l)
     struct err e = {0};
     int rc = p ? 0 : err_set(&e, -ENOMEM, "out of memory");
     if (rc == 0) {
-        p->config = c;
+        p->first = p->config = c;
         rc = p->signals = service_signals(&e);
     }
+    if (rc >= 0)
+        rc = drop(c, &e);
     if (rc >= 0)
         rc = prepare(p, &e);
     if (rc >= 0) {
@@ -229,6 +335,7 @@ int process_run(const struct command_line *l)
         service_ready(l);
         run(p, p->signals);
         log_info("stopping");
+        service_stopping();
         stop(p, p->signals);
     }
     if (p) {
@@ -236,6 +343,8 @@ int process_run(const struct command_line *l)
             inflight_free(p->lanes[i]);
         spool_free(p->spool);
         classifier_free(p->classifier);
+        if (p->config != p->first)
+            config_free(p->config);
         if (p->signals >= 0)
             close(p->signals);
     }

@@ -1,6 +1,9 @@
 /* receive: the SMTP side, in a process of its own. Knows no database. */
 #include "app/certificates.h"
 #include "app/counters.h"
+#include "app/inherit.h"
+#include "app/privileges.h"
+#include "app/reload.h"
 #include "app/service.h"
 #include "base/clock.h"
 #include "receiver/tls.h"
@@ -38,13 +41,32 @@ static struct receiver_limits limits_of(const struct config *c)
         .connections = (uint32_t)c->limits.connections,
         .connections_per_address = (uint32_t)c->limits.connections_per_address,
         .messages_per_minute = (uint32_t)c->limits.messages_per_minute,
+        .recipients_per_minute = (uint32_t)c->limits.recipients_per_minute,
         .unknown_recipients = (uint32_t)c->limits.unknown_recipients,
         .data_min_rate = c->limits.data_min_rate,
         .bad_commands = (uint32_t)c->limits.bad_commands,
+        .proxy_timeout = c->limits.proxy_timeout,
         .command_timeout = c->limits.command_timeout,
         .data_timeout = c->limits.data_timeout,
         .session_timeout = c->limits.session_timeout,
         .body_memory = c->limits.body_memory,
+    };
+}
+
+static struct receiver_settings settings_of(const struct config *c, struct tls_context *tls)
+{
+    return (struct receiver_settings){
+        .hostname = c->hostname,
+        .returnpath = c->returnpath,
+        .limits = limits_of(c),
+        .tls = tls,
+        .tls_require = c->tls_require,
+        .bare_newlines = c->receiver.bare_newlines != 0,
+        .greeting_delay = c->receiver.greeting_delay,
+        .proxy_from = c->receiver.proxy_from,
+        .proxy_from_n = c->receiver.proxy_n,
+        .xclient_from = c->receiver.xclient_from,
+        .xclient_from_n = c->receiver.xclient_n,
     };
 }
 
@@ -91,80 +113,144 @@ static int stop(struct receiver *r, int64_t grace, int signals, struct err *e)
     return 0;
 }
 
-static enum receiver_tls tls_of(const struct config *c, const struct config_listen *listen)
+/* What the listening sockets, the lanes and the journal are made by. */
+static const char *const fixed[] = {
+    "listen",           "spool.directory",  "spool.max_bytes", "spool.segment_bytes",
+    "spool.keep_bytes", "receiver.threads", "receiver.user",   NULL};
+
+static void release(void *owner)
 {
-    /* starttls without a certificate is no mistake: check-config has warned. */
-    if (listen->tls == CONFIG_TLS_NONE || c->certificates_n == 0)
-        return RECEIVER_TLS_NONE;
-    return listen->tls == CONFIG_TLS_IMPLICIT ? RECEIVER_TLS_IMPLICIT : RECEIVER_TLS_STARTTLS;
+    config_free(owner);
 }
 
-/* Certificates and keys anew; whatever is wrong with them, those in use stay. */
-static void reload(struct receiver *r, const struct config *c)
+/* All or nothing: whatever is wrong, what was read before stays in use. */
+static int reload_try(struct receiver *r, const struct config *first, int64_t *ret_grace,
+                      struct err *e)
+{
+    struct config *c = NULL;
+    struct tls_context *tls = NULL;
+    err_set(e, -EINVAL, "the configuration is not usable, as told above");
+    int rc = reload_config(first, fixed, &c);
+    if (rc == 0)
+        rc = certificates_load(c, &tls, e);
+    if (rc == 0) {
+        struct receiver_settings settings = settings_of(c, tls);
+        settings.release = release;
+        settings.owner = c;
+        rc = receiver_reload(r, &settings, e);
+    }
+    if (rc == 0) {
+        /* The receiver holds c until the next reload, which is ours to begin. */
+        *ret_grace = c->receiver.stop_grace;
+        reload_log(c, "receiver");
+        log_info("reloaded", KV("domains", (uint64_t)c->domains_n),
+                 KV("certificates", (uint64_t)c->certificates_n));
+    }
+    tls_context_unref(tls);
+    if (rc < 0)
+        config_free(c);
+    return rc;
+}
+
+static void reload(struct receiver *r, const struct config *first, int64_t *grace)
 {
     struct err e;
-    struct tls_context *tls;
-    if (c->certificates_n == 0) {
-        log_info("reloaded", KV("certificates", (uint64_t)0));
-    } else if (certificates_load(c, &tls, &e) < 0) {
+    service_reloading();
+    if (reload_try(r, first, grace, &e) < 0)
         log_error("reload_failed", KV("why", (const char *)e.text),
-                  KV("consequence", "the certificates that were read before stay in use"));
-    } else {
-        receiver_use_tls(r, tls);
-        tls_context_unref(tls);
-        log_info("reloaded", KV("certificates", (uint64_t)c->certificates_n));
-    }
+                  KV("consequence", "what was read before stays in use"));
+    service_reloaded();
 }
 
-static void wait_for_stop(struct receiver *r, const struct config *c, int signals)
+static void wait_for_stop(struct receiver *r, const struct config *first, int64_t *grace,
+                          int signals)
 {
     unsigned told = 0;
     while (!(told & SERVICE_STOP)) {
         told = service_wait(signals, -1);
         if (told & SERVICE_RELOAD)
-            reload(r, c);
+            reload(r, first, grace);
     }
 }
 
-static int serve(const struct command_line *l, const struct config *c, struct spool *spool,
-                 int signals, struct err *e)
+/* ---- start ---- */
+
+static enum receiver_tls tls_of(const struct config_listen *listen)
 {
-    struct receiver_listen *listen = calloc(c->listen_n, sizeof(*listen));
-    if (!listen)
+    return listen->tls == CONFIG_TLS_IMPLICIT   ? RECEIVER_TLS_IMPLICIT
+           : listen->tls == CONFIG_TLS_STARTTLS ? RECEIVER_TLS_STARTTLS
+                                                : RECEIVER_TLS_NONE;
+}
+
+static int listen_of(const struct config *c, struct receiver_listen **ret, struct err *e)
+{
+    struct receiver_listen *list = calloc(c->listen_n, sizeof(*list));
+    if (!list)
         return err_set(e, -ENOMEM, "out of memory");
     for (size_t i = 0; i < c->listen_n; i++)
-        listen[i] = (struct receiver_listen){c->listen[i].address, (uint16_t)c->listen[i].port,
-                                             tls_of(c, &c->listen[i])};
-    struct receiver_config config = {.hostname = c->hostname,
-                                     .listen = listen,
-                                     .listen_n = c->listen_n,
-                                     .threads = (unsigned)c->receiver.threads,
-                                     .returnpath = c->returnpath,
-                                     .limits = limits_of(c),
-                                     .tls_require = c->tls_require,
-                                     .bare_newlines = c->receiver.bare_newlines != 0,
-                                     .spool = spool};
+        list[i] = (struct receiver_listen){c->listen[i].address, (uint16_t)c->listen[i].port,
+                                           tls_of(&c->listen[i]), c->listen[i].proxy};
+    *ret = list;
+    return 0;
+}
+
+static void tell_listening(const struct config *c, const struct receiver_listen *listen)
+{
     static const char *const words[] = {"none", "starttls", "implicit"};
-    struct receiver *receiver = NULL;
-    int rc = certificates_load(c, &config.tls, e);
-    if (rc == 0)
-        rc = counters_open(c->spool.directory, &config.counters, e);
-    if (rc == 0)
-        rc = receiver_start(&config, &receiver, e);
-    if (rc < 0)
-        goto out;
     for (size_t i = 0; i < c->listen_n; i++)
         log_info("listening", KV("address", listen[i].address), KV("port", (int)listen[i].port),
-                 KV("tls", words[listen[i].tls]));
+                 KV("tls", words[listen[i].tls]), KV("proxy", listen[i].proxy));
+}
+
+static int serve(const struct command_line *l, const struct config *c,
+                 struct receiver_config *config, int signals, struct err *e)
+{
+    struct receiver *receiver = NULL;
+    struct tls_context *tls = NULL;
+    int64_t grace = c->receiver.stop_grace;
+    int rc = certificates_load(c, &tls, e);
+    if (rc == 0)
+        rc = counters_open(c->spool.directory, &config->counters, e);
+    if (rc == 0) {
+        config->settings = settings_of(c, tls);
+        rc = receiver_start(config, &receiver, e);
+        config->sockets = NULL;
+    }
+    tls_context_unref(tls);
+    if (rc < 0)
+        return rc;
+    tell_listening(c, config->listen);
     service_ready(l);
-    wait_for_stop(receiver, c, signals);
+    wait_for_stop(receiver, c, &grace, signals);
     log_info("stopping");
-    rc = stop(receiver, c->receiver.stop_grace, signals, e);
+    service_stopping();
+    rc = stop(receiver, grace, signals, e);
     receiver_free(receiver);
-    log_info("stopped", KV("messages", (uint64_t)atomic_load(&config.counters->messages)));
-out:
-    tls_context_unref(config.tls);
-    free(listen);
+    log_info("stopped", KV("messages", (uint64_t)atomic_load(&config->counters->messages)));
+    return rc;
+}
+
+/* What needs root, and then none of it. */
+static int bind_and_drop(const struct config *c, struct receiver_config *config, struct err *e)
+{
+    struct privileges p;
+    struct inherited inherited;
+    int rc = inherit_sockets(&inherited, e);
+    if (rc == 0)
+        rc = service_look_receiver(c->spool.directory, e);
+    if (rc == 0)
+        rc = privileges_find(c, &p, e);
+    if (rc == 0 && !p.user && geteuid() == 0)
+        log_warn("runs_as_root", KV("why", "receiver.user is empty"));
+    if (rc == 0)
+        rc = privileges_spool(&p, c->spool.directory, e);
+    if (rc == 0)
+        rc = receiver_sockets_open(config->listen, config->listen_n, config->threads, inherited.fds,
+                                   inherited.n, &config->sockets, e);
+    if (rc == 0)
+        rc = privileges_drop(&p, e);
+    if (rc == 0)
+        rc = privileges_check(&p, c, e);
     return rc;
 }
 
@@ -174,18 +260,29 @@ int receive_run(const struct command_line *l)
     if (!c)
         return EXIT_NO;
     struct err e = {0};
-    struct spool *spool = NULL;
-    struct spool_config config = {.directory = c->spool.directory,
-                                  .max_bytes = c->spool.max_bytes,
-                                  .segment_bytes = c->spool.segment_bytes};
+    struct receiver_listen *listen = NULL;
+    struct spool_config spool = {.directory = c->spool.directory,
+                                 .max_bytes = c->spool.max_bytes,
+                                 .segment_bytes = c->spool.segment_bytes};
+    struct receiver_config config = {.listen_n = c->listen_n,
+                                     .threads = (unsigned)c->receiver.threads};
     raise_descriptors(c);
     int signals = service_signals(&e);
-    int rc = signals < 0 ? signals : spool_open(&config, &spool, &e);
+    int rc = signals < 0 ? signals : listen_of(c, &listen, &e);
+    config.listen = listen;
+    if (rc == 0)
+        rc = bind_and_drop(c, &config, &e);
+    if (rc == 0)
+        rc = spool_open(&spool, &config.spool, &e);
+    if (rc == 0)
+        rc = config_returnpath(c, &c->returnpath, &e);
     if (rc == 0)
         rc = service_lock_receiver(c->spool.directory, &e);
     if (rc == 0)
-        rc = serve(l, c, spool, signals, &e);
-    spool_free(spool);
+        rc = serve(l, c, &config, signals, &e);
+    receiver_sockets_free(config.sockets);
+    spool_free(config.spool);
+    free(listen);
     if (signals >= 0)
         close(signals);
     config_free(c);

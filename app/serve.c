@@ -1,5 +1,7 @@
 /* serve: starts the roles, starts them again when they die, stops them in order. */
 #include "app/child.h"
+#include "app/inherit.h"
+#include "app/reload.h"
 #include "app/service.h"
 #include "base/clock.h"
 
@@ -14,6 +16,8 @@ enum { SCHEMA_PATIENCE = 2 * CLOCK_SECOND, PROCESS_GRACE = 15 * CLOCK_SECOND };
 
 struct supervisor {
     struct child roles[ROLES_N];
+    bool reload_due[ROLES_N]; /* told once the role is ready: before, the signal would end it */
+    struct inherited sockets;
     bool ready;
     bool failed; /* a role never got ready: its own words are on standard error */
     int64_t receiver_grace;
@@ -36,6 +40,14 @@ static void start_due(struct supervisor *s, int64_t now)
     }
 }
 
+/* A receiver that was told to stop stays stopped: nobody shall wait in vain for its greeting. */
+static void sockets_close(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->sockets.n; i++)
+        close(s->sockets.fds[i]);
+    s->sockets.n = 0;
+}
+
 /* What its end means: a role that was asked to stop by somebody else (drain) stays stopped; one
  * that can't even start the first time is a mistake for a person, not for ever new tries. */
 static void role_ended(struct supervisor *s, int i, int status, int64_t now)
@@ -47,6 +59,8 @@ static void role_ended(struct supervisor *s, int i, int status, int64_t now)
     child_ended(c, now);
     if (good)
         c->restart_at = INT64_MAX;
+    if (good && i == ROLE_RECEIVE)
+        sockets_close(s);
     if (i == ROLE_MIGRATE && refused)
         c->restart_at = now + CLOCK_SECOND; /* the server is away; it said so */
     else if (refused)
@@ -73,20 +87,46 @@ static void look_ready(struct supervisor *s)
         child_becomes_ready(&s->roles[i]);
 }
 
-/* The receiver alone has something to read anew: its certificates. */
-static void reload(const struct supervisor *s)
+static void ignore(void *ctx, bool mistake, const char *line)
 {
-    const struct child *c = &s->roles[ROLE_RECEIVE];
-    if (c->pid && c->was_ready)
-        kill(c->pid, SIGHUP);
+    (void)ctx;
+    (void)mistake;
+    (void)line;
 }
 
-static void run(struct supervisor *s, const struct command_line *l, int signals)
+/* Each role reads the configuration itself, and says what is wrong with it; here only what we use.
+ */
+static void reload(struct supervisor *s, const char *file)
+{
+    struct config *c;
+    service_reloading();
+    if (config_load(file, ignore, NULL, &c) == 0) {
+        s->receiver_grace = c->receiver.stop_grace + 5 * CLOCK_SECOND;
+        reload_log(c, "serve");
+        config_free(c);
+    }
+    s->reload_due[ROLE_RECEIVE] = s->reload_due[ROLE_PROCESS] = true;
+    service_reloaded();
+}
+
+static void pass_reload(struct supervisor *s)
+{
+    for (int i = 0; i < ROLES_N; i++) {
+        const struct child *c = &s->roles[i];
+        if (!s->reload_due[i] || !c->pid || c->ready >= 0)
+            continue;
+        s->reload_due[i] = false;
+        kill(c->pid, SIGHUP);
+    }
+}
+
+static void run(struct supervisor *s, const struct command_line *l, const char *config, int signals)
 {
     unsigned told = 0;
     while (!(told & SERVICE_STOP) && !s->failed) {
         int64_t now = clock_monotonic();
         look_ready(s);
+        pass_reload(s);
         reap(s, now);
         if (s->failed)
             return;
@@ -104,7 +144,7 @@ static void run(struct supervisor *s, const struct command_line *l, int signals)
         }
         told = service_wait(signals, wait);
         if (told & SERVICE_RELOAD)
-            reload(s);
+            reload(s, config);
     }
 }
 
@@ -169,7 +209,7 @@ static int check_schema(const char *config, int signals, struct err *e)
 static void roles_make(struct supervisor *s, const char *config, bool migrate)
 {
     s->roles[ROLE_MIGRATE] = (struct child){.name = "migrate",
-                                            .args = {"migrate", "--config", config},
+                                            .args = {"migrate", "--config", config, "--from-serve"},
                                             .death_signal = SIGTERM,
                                             .restart_at = migrate ? 0 : INT64_MAX,
                                             .ready = -1};
@@ -177,6 +217,7 @@ static void roles_make(struct supervisor *s, const char *config, bool migrate)
                                             .args = {"receive", "--config", config},
                                             .death_signal = SIGTERM,
                                             .ready_pipe = true,
+                                            .sockets_n = s->sockets.n,
                                             .ready = -1};
     s->roles[ROLE_PROCESS] = (struct child){.name = "process",
                                             .args = {"process", "--config", config},
@@ -193,14 +234,15 @@ int serve_run(const struct command_line *l)
     struct err e = {0};
     struct supervisor s = {.receiver_grace = c->receiver.stop_grace + 5 * CLOCK_SECOND};
     bool migrate = command_flag(l, "--migrate");
-    roles_make(&s, c->file, migrate);
     int signals = service_signals(&e);
-    int rc = signals < 0 ? signals : 0;
+    int rc = signals < 0 ? signals : inherit_sockets(&s.sockets, &e);
+    roles_make(&s, c->file, migrate);
     if (rc == 0 && !migrate)
         rc = check_schema(c->file, signals, &e);
     if (rc == 0) {
-        run(&s, l, signals);
+        run(&s, l, c->file, signals);
         log_info("stopping");
+        service_stopping();
         s.stopping = clock_monotonic();
         bool at_once = stop_role(&s, ROLE_RECEIVE, s.receiver_grace, signals, false);
         at_once = stop_role(&s, ROLE_PROCESS, PROCESS_GRACE, signals, at_once);

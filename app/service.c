@@ -44,7 +44,7 @@ unsigned service_wait(int signals, int64_t timeout)
 }
 
 /* The protocol of sd_notify(3): one datagram to the socket that the environment names. */
-static void notify_systemd(void)
+static void notify_systemd(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -57,9 +57,27 @@ static void notify_systemd(void)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    if (sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&to, n) < 0)
+    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, n) < 0)
         log_warn("notify_failed", KV("socket", path), KV("why", strerrordesc_np(errno)));
     close(fd);
+}
+
+void service_reloading(void)
+{
+    char state[64];
+    snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)clock_monotonic());
+    notify_systemd(state);
+}
+
+void service_reloaded(void)
+{
+    notify_systemd("READY=1");
+}
+
+void service_stopping(void)
+{
+    notify_systemd("STOPPING=1");
 }
 
 void service_ready(const struct command_line *l)
@@ -67,7 +85,7 @@ void service_ready(const struct command_line *l)
     uint32_t fd;
     const char *text = command_value(l, "--ready-fd");
     if (!text) {
-        notify_systemd();
+        notify_systemd("READY=1");
     } else if (str_to_u32(str_c(text), &fd) && fd > STDERR_FILENO && fd < 1024) {
         ssize_t told = write((int)fd, "1", 1);
         (void)told; /* a supervisor that is gone has sent its signal already */
@@ -87,6 +105,21 @@ static int lock_open(const char *spool, int flags, int *ret_fd, struct err *e)
     return 0;
 }
 
+static int in_use(const char *spool, pid_t holder, struct err *e)
+{
+    return err_set(e, -EBUSY, "spool %s is in use by another receiver (process %d)", spool,
+                   (int)holder);
+}
+
+int service_look_receiver(const char *spool, struct err *e)
+{
+    pid_t holder = 0;
+    /* What can't be looked at now is told by the one who takes the lock. */
+    if (service_receiver(spool, &holder, NULL) < 0 || holder <= 0)
+        return 0;
+    return in_use(spool, holder, e);
+}
+
 int service_lock_receiver(const char *spool, struct err *e)
 {
     int fd;
@@ -103,8 +136,7 @@ int service_lock_receiver(const char *spool, struct err *e)
         return err_sys(e, rc, "lock of %s", spool);
     if (service_receiver(spool, &holder, NULL) < 0)
         holder = 0;
-    return err_set(e, -EBUSY, "spool %s is in use by another receiver (process %d)", spool,
-                   (int)holder);
+    return in_use(spool, holder, e);
 }
 
 int service_receiver(const char *spool, pid_t *ret, struct err *e)

@@ -20,6 +20,13 @@ unsigned service_wait(int signals, int64_t timeout);
 /* Tells whoever started this role that it serves: the descriptor of --ready-fd, and systemd. */
 void service_ready(const struct command_line *l);
 
+/* Around a reload, and at the begin of the end: systemd hears it. */
+void service_reloading(void);
+void service_reloaded(void);
+void service_stopping(void);
+
+/* -EBUSY when another process holds the lock; takes nothing. */
+int service_look_receiver(const char *spool, struct err *e);
 /* Takes SPOOL/receiver.lock for the life of the process. -EBUSY with the holder's pid in *e. */
 int service_lock_receiver(const char *spool, struct err *e);
 /* Who holds it; 0 nobody. -errno. */

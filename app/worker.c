@@ -195,13 +195,18 @@ int worker_run(const struct config *c, struct classifier *classifier, unsigned i
     int rc = signals < 0 ? signals : spool_open(&spool, &w->spool, &e);
     if (rc >= 0 && returnpath_reader_new(c->returnpath, &w->reading.returnpath) < 0)
         rc = err_set(&e, -ENOMEM, "out of memory");
+    if (rc >= 0)
+        rc = feedback_open(c, &w->feedback, &e);
     if (rc >= 0) {
+        w->reading.is_signed = w->feedback ? feedback_is_signed : NULL;
+        w->reading.is_signed_ctx = w->feedback;
         report_init();
         loop(w, signals);
     }
     for (size_t i = 0; i < w->lanes_n; i++)
         lane_close(&w->lanes[i]);
     returnpath_reader_free(w->reading.returnpath);
+    feedback_free(w->feedback);
     db_free(w->db);
     spool_free(w->spool);
     if (signals >= 0)

@@ -2,6 +2,7 @@
 #ifndef APP_WORKER_H
 #define APP_WORKER_H
 
+#include "app/feedback.h"
 #include "app/reading.h"
 #include "app/service.h"
 #include "spool/inflight.h"
@@ -32,6 +33,7 @@ struct lane {
 struct worker {
     const struct config *config;
     struct reading reading;
+    struct feedback *feedback; /* NULL: no source is listed */
     struct spool *spool;
     struct db *db;
     bool connected;

@@ -212,6 +212,9 @@ static void choose(struct attribution *r, const struct attribute_message *m, enu
     } else if (inside->says.proof == RETURNPATH_VALID && fits) {
         set_token(r, &inside->says, &inside->whose, true, ATTRIBUTION_RETURNED_TOKEN);
         set_owner(r, &inside->says);
+        /* Whoever a mail was forwarded to can read these, and they live for more than a year: they
+         * prove that the mail was sent, not that this is the answer of where it went. */
+        r->medium = purpose_of(kind) == RETURNPATH_BOUNCE && inside->says.kind != RETURNPATH_BOUNCE;
     } else if (!set_unsigned(r, m, kind, n) && inside->says.proof != RETURNPATH_UNSIGNED) {
         set_token(r, &inside->says, &inside->whose, fits, ATTRIBUTION_RETURNED_TOKEN);
     }
@@ -251,7 +254,7 @@ int attribute_recipient(const struct attribute_message *m, struct arena *a, enum
         r.verification == ATTRIBUTION_TOKEN_VALID || r.verification == ATTRIBUTION_WAITING;
     r.verified = attribution_is_verified(r.verification);
     r.forwarded = is_forwarded(&r, m, &names);
-    r.medium = r.forwarded || odd_sender;
+    r.medium |= r.forwarded || odd_sender;
     r.counts = !m->delivered && (!odd_sender || proven);
     r.in_report = is_in_report(&r, m, &names);
     *ret = r;

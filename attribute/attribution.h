@@ -62,7 +62,8 @@ struct attribution {
     bool verified;  /* attribution_is_verified(verification) */
     bool forwarded; /* the report names another address, or several; with WAITING only what can be
                      * told without the row: compare the report's addresses with it then */
-    bool medium;    /* confidence is capped: forwarded, or a real (non-null) sender's bounce */
+    bool medium;    /* confidence is capped: forwarded, a real (non-null) sender's bounce, or one
+                     * that a complaint or unsubscribe token inside attributes */
     bool counts;    /* may make a strike or a soft count. Not when a group of the report was
                      * delivered, relayed or expanded (or groups were cut), nor a real sender's
                      * bounce without a valid token */

@@ -3,10 +3,16 @@
 #include "base/clock.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
-static struct log_config config = {.level = LOG_INFO};
+/* Atomic, since a reload changes them while other threads write. */
+static struct {
+    _Atomic int level;
+    atomic_bool full_addresses;
+    const char *_Atomic role;
+} config = {.level = LOG_INFO};
 
 static const char *const level_names[] = {
 #define X(id, name) [id] = (name),
@@ -66,8 +72,9 @@ static void line_value(struct line *l, struct str s)
 static void line_address(struct line *l, struct str s)
 {
     size_t at = str_rchr(s, '@');
-    if (config.full_addresses || at == s.n || at == 0) {
-        line_value(l, config.full_addresses || s.n == 0 ? s : STR("***"));
+    bool full = config.full_addresses;
+    if (full || at == s.n || at == 0) {
+        line_value(l, full || s.n == 0 ? s : STR("***"));
         return;
     }
     char shown[320];
@@ -78,12 +85,15 @@ static void line_address(struct line *l, struct str s)
 
 void log_configure(const struct log_config *c)
 {
-    config = *c;
+    config.level = (int)c->level;
+    config.full_addresses = c->full_addresses;
+    config.role = c->role;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_kv *kv, size_t n)
 {
-    if (level < config.level)
+    const char *role = config.role;
+    if ((int)level < config.level)
         return;
     struct line l = {.n = 0};
     char text[CLOCK_TEXT];
@@ -91,8 +101,8 @@ void log_write(enum log_level level, const char *event, const struct log_kv *kv,
     line_add(&l, ' ');
     line_text(&l, level_names[level]);
     line_add(&l, ' ');
-    if (config.role) {
-        line_text(&l, config.role);
+    if (role) {
+        line_text(&l, role);
         line_add(&l, ' ');
     }
     line_text(&l, event);

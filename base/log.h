@@ -74,7 +74,7 @@ struct log_config {
     const char *role; /* "receiver", "processor": which process wrote; kept, not copied */
 };
 
-/* Before it is called: info and above, redacted addresses, to stderr. */
+/* Before it is called: info and above, redacted addresses, to stderr. Any thread, any time. */
 void log_configure(const struct log_config *config);
 
 void log_write(enum log_level level, const char *event, const struct log_kv *kv, size_t n);

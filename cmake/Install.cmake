@@ -16,5 +16,7 @@ foreach(unit bouncemx bouncemx-receive bouncemx-process)
     configure_file(packaging/systemd/${unit}.service.in packaging/${unit}.service @ONLY)
     install(FILES ${CMAKE_BINARY_DIR}/packaging/${unit}.service DESTINATION lib/systemd/system)
 endforeach()
+install(FILES packaging/systemd/bouncemx.socket packaging/systemd/bouncemx-receive.socket
+    DESTINATION lib/systemd/system)
 install(FILES packaging/systemd/bouncemx.sysusers DESTINATION lib/sysusers.d RENAME bouncemx.conf)
 install(FILES packaging/systemd/bouncemx.tmpfiles DESTINATION lib/tmpfiles.d RENAME bouncemx.conf)

@@ -127,8 +127,11 @@ BEGIN
                    complaint = coalesce(s.complaint, excluded.complaint),
                    unsubscribe = coalesce(s.unsubscribe, excluded.unsubscribe)
             RETURNING s.token, s.day, s.events, s.hard, s.strike, s.soft, s.complaint, s.unsubscribe)
+        -- What a hard bounce used up makes no strike after it: replayed once the address was taken off
+        -- the list, it would count a second time.
         SELECT array_agg(CASE WHEN c.token IS NULL OR c.use IS NULL
-                                OR c.event_id IN (s.hard, s.strike, s.soft, s.complaint, s.unsubscribe)
+                                OR c.event_id IN (s.hard, s.soft, s.complaint, s.unsubscribe)
+                                OR c.event_id = s.strike AND (s.hard IS NULL OR c.event_id < s.hard)
                               THEN c.effect ELSE 'repeat' END ORDER BY c.n),
                bool_or(s.events > k.events_of_token)
           INTO effects, flooded

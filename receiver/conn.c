@@ -11,6 +11,7 @@ void conn_free(struct conn *c)
     stream_free(c->stream);
     buf_free(&c->pending);
     conn_body_drop(c);
+    generation_unref(c->generation);
     free(c);
 }
 
@@ -36,7 +37,8 @@ static void on_broken(void *ctx)
 
 static size_t on_room(void *ctx)
 {
-    return conn_body_room(ctx);
+    const struct conn *c = ctx;
+    return c->stage == STAGE_SESSION ? conn_body_room(c) : conn_open_room(c);
 }
 
 void conn_read(struct conn *c)
@@ -94,9 +96,8 @@ void conn_plain(struct conn *c, struct str bytes)
         conn_feed(c, bytes);
 }
 
-static void on_bytes(void *ctx, struct str bytes)
+void conn_bytes(struct conn *c, struct str bytes)
 {
-    struct conn *c = ctx;
     c->rate_received += bytes.n;
     if (c->lingering || c->ending)
         return; /* what comes behind our last word is read and forgotten */
@@ -106,9 +107,22 @@ static void on_bytes(void *ctx, struct str bytes)
         conn_plain(c, bytes);
 }
 
+static void on_bytes(void *ctx, struct str bytes)
+{
+    struct conn *c = ctx;
+    if (c->stage == STAGE_SESSION)
+        conn_bytes(c, bytes);
+    else
+        conn_open_bytes(c, bytes);
+}
+
 void conn_ended(struct conn *c)
 {
     c->eof = true;
+    if (c->stage != STAGE_SESSION) {
+        conn_close(c);
+        return;
+    }
     conn_read(c);
     conn_pump(c);
 }
@@ -186,6 +200,10 @@ static void count_reply(struct conn *c, enum reply r)
         RECEIVER_COUNT(s, no_room, 1);
     else if (r == REPLY_ADDRESS_MESSAGES)
         RECEIVER_COUNT(s, rate_refused, 1);
+    else if (r == REPLY_ADDRESS_RECIPIENTS)
+        RECEIVER_COUNT(s, rate_refused_recipients, 1);
+    else if (r == REPLY_XCLIENT_DENIED)
+        RECEIVER_COUNT(s, xclient_refused, 1);
     else if (r == REPLY_UNKNOWN_MANY)
         RECEIVER_COUNT(s, unknown_recipients, 1);
     else if (r == REPLY_DATA_SLOW)
@@ -194,6 +212,13 @@ static void count_reply(struct conn *c, enum reply r)
         RECEIVER_COUNT(s, timeouts, 1);
     else if ((code >= 500 && code <= 504) || r == REPLY_BAD_COMMANDS)
         RECEIVER_COUNT(s, bad_commands, 1);
+}
+
+/* Worth a line of the log: what the client is to blame for, and limits that it met. */
+static bool is_refusal(enum reply r)
+{
+    return reply_code(r) >= 400 && r != REPLY_STOPPING && r != REPLY_TIMED_OUT &&
+           r != REPLY_SESSION_LONG;
 }
 
 static void conn_reply(struct conn *c, const struct smtp_event *ev)
@@ -205,6 +230,8 @@ static void conn_reply(struct conn *c, const struct smtp_event *ev)
         count_message(c, ev->reply);
     else
         count_reply(c, ev->reply);
+    if (is_refusal(ev->reply))
+        conn_refused(c, str_trim(ev->bytes));
     if (ev->reply == REPLY_RCPT_UNKNOWN || ev->reply == REPLY_RELAY_DENIED ||
         ev->reply == REPLY_RCPT_TOKEN)
         conn_slow(c);
@@ -218,14 +245,21 @@ static void conn_reply(struct conn *c, const struct smtp_event *ev)
 static void conn_mail(struct conn *c, uint64_t size)
 {
     struct receiver_shared *s = c->pool->shared;
-    uint64_t keep = c->pool->smtp.keep_bytes;
+    uint64_t keep = conn_settings(c)->limits.keep_bytes;
     if (!spool_lane_has_room(c->pool->lane, size < keep ? size : keep))
-        smtp_session_refuse_mail(c->session, REPLY_SPOOL_FULL);
+        smtp_session_refuse(c->session, REPLY_SPOOL_FULL);
     else if (receiver_body_is_full(s))
-        smtp_session_refuse_mail(c->session, REPLY_MEMORY_FULL);
-    else if (!peers_message(s->peers, c->peer, s->config.limits.messages_per_minute,
+        smtp_session_refuse(c->session, REPLY_MEMORY_FULL);
+    else if (!peers_message(s->peers, c->peer, conn_settings(c)->limits.messages_per_minute,
                             conns_minute(c->pool)))
-        smtp_session_refuse_mail(c->session, REPLY_ADDRESS_MESSAGES);
+        smtp_session_refuse(c->session, REPLY_ADDRESS_MESSAGES);
+}
+
+static void conn_rcpt(struct conn *c)
+{
+    if (!peers_recipient(c->pool->shared->peers, c->peer,
+                         conn_settings(c)->limits.recipients_per_minute, conns_minute(c->pool)))
+        smtp_session_refuse(c->session, REPLY_ADDRESS_RECIPIENTS);
 }
 
 static void conn_apply(struct conn *c, const struct smtp_event *ev)
@@ -236,6 +270,12 @@ static void conn_apply(struct conn *c, const struct smtp_event *ev)
         break;
     case SMTP_EV_MAIL:
         conn_mail(c, ev->size);
+        break;
+    case SMTP_EV_RCPT:
+        conn_rcpt(c);
+        break;
+    case SMTP_EV_XCLIENT:
+        conn_xclient(c, ev->bytes);
         break;
     case SMTP_EV_DATA:
         conn_message_begin(c);
@@ -323,7 +363,9 @@ void conn_pump(struct conn *c)
 /* Ends the session from our side, unless the journal has its message. */
 void conn_end(struct conn *c, enum reply why)
 {
-    if (c->lingering || stream_is_sending(c->stream) || conn_is_shaking_hands(c)) {
+    if (c->stage != STAGE_SESSION)
+        conn_refuse(c, why);
+    else if (c->lingering || stream_is_sending(c->stream) || conn_is_shaking_hands(c)) {
         /* The peer does not read, or can't yet: there is nothing that it would hear. */
         conn_close(c);
     } else if (!c->waiting && !c->ending) {

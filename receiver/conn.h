@@ -27,7 +27,7 @@ void conns_use_lane(struct conns *p, struct spool_lane *lane);
 
 /* Takes one waiting connection from a listening stream. -ENOMEM: it still waits, and libuv listens
  * no more until it is taken by another call. */
-int conns_accept(struct conns *p, struct uv_stream_s *server, enum receiver_tls tls);
+int conns_accept(struct conns *p, struct uv_stream_s *server, const struct receiver_listen *where);
 
 /* Looks at all time limits, at connections that wait for memory and at the date; to be called every
  * conns_tick_every microseconds. */

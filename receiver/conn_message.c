@@ -48,16 +48,17 @@ static void envelope(struct conn *c, struct spool_envelope *ret)
 
 void conn_message_begin(struct conn *c)
 {
-    struct conns *p = c->pool;
+    const struct receiver_settings *settings = conn_settings(c);
     struct spool_envelope e;
-    c->message_since = conns_now(p);
+    c->message_since = conns_now(c->pool);
     c->id = id_make(clock_now());
     conn_body_drop(c);
-    buf_init(&c->body, p->smtp.keep_bytes + RECEIVED_MAX);
+    buf_init(&c->body, settings->limits.keep_bytes + RECEIVED_MAX);
     envelope(c, &e);
-    int rc = buf_reserve(&c->body, p->smtp.keep_bytes < BODY_FIRST ? RECEIVED_MAX : BODY_FIRST);
+    int rc =
+        buf_reserve(&c->body, settings->limits.keep_bytes < BODY_FIRST ? RECEIVED_MAX : BODY_FIRST);
     if (rc == 0)
-        rc = received_write(&c->body, &e, p->smtp.hostname);
+        rc = received_write(&c->body, &e, str_c(settings->hostname));
     if (rc < 0)
         smtp_session_refuse_data(c->session, REPLY_MEMORY_FULL);
     conn_charge(c);

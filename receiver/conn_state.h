@@ -1,7 +1,8 @@
 /* conn_state.h - the fields of a connection, and what its files do for each other; for conn.c,
- * conn_message.c, conn_tls.c, conn_time.c and conns.c only.
+ * conn_open.c, conn_message.c, conn_tls.c, conn_time.c and conns.c only.
  *
  *   conn.c          bytes of the peer to the session, its events carried out, replies back
+ *   conn_open.c     before the session: whose connection it is, whether it is welcome, the greeting
  *   conn_message.c  the message in hand: its body, what that costs, the journal
  *   conn_tls.c      between the socket and the session when TLS is on
  *   conn_time.c     what ends or goes on because time has passed
@@ -34,13 +35,31 @@ enum pause {
     PAUSE_MEMORY = 2,  /* bodies fill their memory; ends in conn_tick */
 };
 
+/* What is waited for before the session begins. */
+enum stage {
+    STAGE_PROXY,    /* the PROXY header; ends in conn_open_bytes, or by its time in conn_tick */
+    STAGE_GREETING, /* greeting_delay; ends in conn_tick, or by bytes that come too early */
+    STAGE_SESSION,
+};
+
+/* What the connections go by that began between two reloads. */
+struct generation {
+    struct settings *settings;
+    struct returnpath_reader *reader; /* of the settings' set; this thread's alone */
+    uint64_t version;                 /* of receiver_shared */
+    size_t users;                     /* connections, and the pool while it is the newest */
+    struct smtp_config smtp[2][2];    /* [STARTTLS is offered][XCLIENT is] */
+};
+
 struct conn {
     struct stream *stream;
     struct conns *pool;
+    struct generation *generation;
+    const struct receiver_listen *where; /* it came in */
     struct conn *next, *previous;
-    struct smtp_session *session;
-    struct tls *tls;   /* NULL: plain */
-    struct peer *peer; /* NULL: its address is not counted */
+    struct smtp_session *session; /* NULL before STAGE_SESSION */
+    struct tls *tls;              /* NULL: plain */
+    struct peer *peer;            /* NULL: its address is not counted */
 
     struct buf pending;                     /* read, not yet fed */
     struct conn *turn_next, *turn_previous; /* in handshakes */
@@ -61,12 +80,13 @@ struct conn {
     uint32_t unknown;       /* recipients refused */
 
     unsigned pause;
+    enum stage stage;
     bool waiting; /* the lane will call back */
     bool ending;  /* close once replies are sent */
     bool lingering;
     bool eof;
-    bool implicit; /* TLS from the first byte on */
     bool closing, closed;
+    struct sockaddr_storage from; /* the client, which a proxy may have named */
     char address[INET6_ADDRSTRLEN];
 };
 
@@ -81,8 +101,7 @@ struct conns {
     bool stopping;
     conns_empty_fn empty;
     void *empty_ctx;
-    struct returnpath_reader *reader;
-    struct smtp_config smtp, smtp_starttls;
+    struct generation *generation; /* of connections to come */
     char tls_name[TLS_NAME_MAX];
     struct buf plain; /* of the connection whose bytes are being read */
     struct arena scratch;
@@ -102,6 +121,11 @@ static inline int64_t conns_minute(const struct conns *p)
     return conns_now(p) / (60 * CLOCK_SECOND);
 }
 
+static inline const struct receiver_settings *conn_settings(const struct conn *c)
+{
+    return &c->generation->settings->s;
+}
+
 /* ---- conn.c ---- */
 
 extern const struct stream_calls conn_calls;
@@ -112,6 +136,8 @@ void conn_pump(struct conn *c);
 void conn_events(struct conn *c);
 /* Ends the session from our side with a 421, unless the journal has its message. */
 void conn_end(struct conn *c, enum reply why);
+/* Bytes of the socket, when there is a session. */
+void conn_bytes(struct conn *c, struct str bytes);
 /* Input for the session, in clear. */
 void conn_plain(struct conn *c, struct str bytes);
 /* The peer sends no more. */
@@ -127,6 +153,22 @@ void conn_free(struct conn *c);
 /* Starts or stops reading as its reasons to pause say. */
 void conn_read(struct conn *c);
 void conn_resume(struct conn *c, enum pause why);
+
+/* ---- conn_open.c ---- */
+
+/* Its stream is there; open connections there were before it. */
+void conn_open(struct conn *c, uint64_t open);
+/* Bytes, and how many are wanted, before the session. */
+void conn_open_bytes(struct conn *c, struct str bytes);
+size_t conn_open_room(const struct conn *c);
+/* The session, whose first word is the greeting. */
+void conn_begin(struct conn *c);
+/* Without a session: says so if the socket takes it at once, and goes. */
+void conn_refuse(struct conn *c, enum reply why);
+/* SMTP_EV_XCLIENT: a proxy says whom it speaks for. */
+void conn_xclient(struct conn *c, struct str address);
+/* A line of the log, unless this client had one in this minute. */
+void conn_refused(struct conn *c, struct str why);
 
 /* ---- conn_message.c ---- */
 
@@ -167,8 +209,13 @@ static inline bool conn_is_slowed(const struct conn *c)
     return c->slow_until > 0;
 }
 
+/* Looks at all its time limits. */
+void conn_tick(struct conn *c, int64_t time);
+
 /* ---- conns.c ---- */
 
+/* One user less: the last frees it. */
+void generation_unref(struct generation *g);
 /* Its stream is closed: takes it off the list. */
 void conns_release(struct conn *c);
 

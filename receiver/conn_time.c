@@ -17,7 +17,7 @@ static void conn_memory(struct conn *c, int64_t time)
 {
     if (receiver_body_is_full(c->pool->shared)) {
         /* Others may wait for what this one holds: it gives up early enough to hear 452. */
-        int64_t patience = c->pool->shared->config.limits.data_timeout / 10;
+        int64_t patience = conn_settings(c)->limits.data_timeout / 10;
         if (!is_over(c->paused_since, patience > 0 ? patience : CLOCK_SECOND, time))
             return;
         smtp_session_refuse_data(c->session, REPLY_MEMORY_FULL);
@@ -28,7 +28,7 @@ static void conn_memory(struct conn *c, int64_t time)
 
 void conn_slow(struct conn *c)
 {
-    uint32_t limit = c->pool->shared->config.limits.unknown_recipients;
+    uint32_t limit = conn_settings(c)->limits.unknown_recipients;
     if (limit > 0 && ++c->unknown > limit / 2)
         c->slow_until = conns_now(c->pool) + SLOW_TIME;
 }
@@ -37,7 +37,7 @@ void conn_slow(struct conn *c)
  * must. */
 static bool is_too_slow(struct conn *c, enum smtp_phase phase, int64_t time)
 {
-    const struct receiver_limits *limits = &c->pool->shared->config.limits;
+    const struct receiver_limits *limits = &conn_settings(c)->limits;
     int64_t during = limits->data_timeout > 0 ? limits->data_timeout / 10 : RATE_TIME;
     if (phase != SMTP_PHASE_DATA || c->pause != 0) {
         c->rate_since = time; /* it has nothing to send, or it is we who do not read */
@@ -58,7 +58,7 @@ static bool is_too_slow(struct conn *c, enum smtp_phase phase, int64_t time)
  * has it for itself. Between chunks a command is waited for. */
 static bool is_timed_out(const struct conn *c, enum smtp_phase phase, int64_t time)
 {
-    const struct receiver_limits *limits = &c->pool->shared->config.limits;
+    const struct receiver_limits *limits = &conn_settings(c)->limits;
     bool in_data = phase == SMTP_PHASE_DATA;
     if (smtp_session_has_message(c->session) &&
         is_over(c->message_since, limits->data_timeout, time))
@@ -72,14 +72,31 @@ static void conn_go_on(struct conn *c)
     conn_pump(c);
 }
 
-static void conn_tick(struct conn *c, int64_t time)
+static void before_session(struct conn *c, int64_t time)
 {
-    const struct receiver_limits *limits = &c->pool->shared->config.limits;
+    const struct receiver_settings *s = conn_settings(c);
+    if (c->stage == STAGE_GREETING) {
+        if (time - c->progress >= s->greeting_delay)
+            conn_begin(c);
+    } else if (is_over(c->opened, s->limits.proxy_timeout, time)) {
+        RECEIVER_COUNT(c->pool->shared, proxy_refused, 1);
+        conn_refused(c, STR("no PROXY header within limits.proxy_timeout"));
+        conn_close(c);
+    }
+}
+
+void conn_tick(struct conn *c, int64_t time)
+{
+    const struct receiver_limits *limits = &conn_settings(c)->limits;
     if (c->closing || c->waiting)
         return; /* the journal answers in its own time */
     if (c->lingering) {
         if (is_over(c->progress, LINGER_TIME, time))
             conn_close(c);
+        return;
+    }
+    if (c->stage != STAGE_SESSION) {
+        before_session(c, time);
         return;
     }
     enum smtp_phase phase = smtp_session_phase(c->session);
@@ -100,19 +117,12 @@ static void conn_tick(struct conn *c, int64_t time)
         conn_memory(c, time);
 }
 
-void conns_tick(struct conns *p)
-{
-    int64_t time = conns_now(p);
-    p->smtp.today = p->smtp_starttls.today = (uint32_t)(clock_now() / CLOCK_DAY);
-    /* Closing a connection takes it off the list later, in conns_release. */
-    for (struct conn *c = p->first; c; c = c->next)
-        conn_tick(c, time);
-}
-
 int64_t conns_tick_every(const struct conns *p)
 {
-    const struct receiver_limits *l = &p->shared->config.limits;
-    const int64_t times[] = {l->command_timeout, l->data_timeout, l->session_timeout};
+    const struct receiver_settings *s = &p->generation->settings->s;
+    const struct receiver_limits *l = &s->limits;
+    const int64_t times[] = {l->command_timeout, l->data_timeout, l->session_timeout,
+                             l->proxy_timeout, s->greeting_delay};
     int64_t every = TICK_MAX;
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
         if (times[i] > 0 && times[i] / 8 < every)

@@ -10,11 +10,10 @@ static int output_send(struct conn *c)
 
 int conn_tls_start(struct conn *c)
 {
-    struct tls_context *context = receiver_tls_ref(c->pool->shared);
+    struct tls_context *context = conn_settings(c)->tls;
     if (!context)
         return -1; /* not offered without one */
     c->tls = tls_new(context);
-    tls_context_unref(context);
     return c->tls ? 0 : -1;
 }
 

@@ -1,67 +1,98 @@
+#include "base/log.h"
 #include "base/require.h"
 #include "receiver/conn_state.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
+/* ---- generations of settings ---- */
+
+void generation_unref(struct generation *g)
+{
+    if (!g || --g->users > 0)
+        return;
+    returnpath_reader_free(g->reader);
+    settings_unref(g->settings);
+    free(g);
+}
+
+static uint32_t today(void)
+{
+    return (uint32_t)(clock_now() / CLOCK_DAY);
+}
+
+/* Old ones too have to know it: what they take may be over since. */
+static void generation_date(struct generation *g, uint32_t day)
+{
+    for (int i = 0; i < 4; i++)
+        g->smtp[i / 2][i % 2].today = day;
+}
+
+static int generation_new(struct conns *p, struct generation **ret)
+{
+    struct generation *g = calloc(1, sizeof(*g));
+    if (!g)
+        return -ENOMEM;
+    g->users = 1;
+    g->settings = receiver_settings_ref(p->shared, &g->version);
+    const struct receiver_settings *s = &g->settings->s;
+    int rc = returnpath_reader_new(s->returnpath, &g->reader);
+    if (rc < 0) {
+        generation_unref(g);
+        return rc;
+    }
+    for (int i = 0; i < 4; i++)
+        g->smtp[i / 2][i % 2] = (struct smtp_config){
+            .reader = g->reader,
+            .hostname = str_c(s->hostname),
+            .message_bytes = s->limits.message_bytes,
+            .keep_bytes = s->limits.keep_bytes,
+            .recipients = s->limits.recipients,
+            .bad_commands = s->limits.bad_commands,
+            .unknown_recipients = s->limits.unknown_recipients,
+            .null_sender_recipients = s->limits.null_sender_recipients,
+            .bare_newlines = s->bare_newlines,
+            .tls_require = s->tls_require,
+            .starttls = i / 2,
+            .xclient = i % 2,
+            .scratch = &p->scratch,
+        };
+    generation_date(g, today());
+    *ret = g;
+    return 0;
+}
+
+/* After a reload, connections to come go by what was loaded; without memory, the next try does. */
+static void generation_renew(struct conns *p)
+{
+    if (atomic_load(&p->shared->version) == p->generation->version)
+        return;
+    struct generation *fresh;
+    if (generation_new(p, &fresh) < 0)
+        return;
+    generation_unref(p->generation);
+    p->generation = fresh;
+}
+
 /* ---- one more, one less ---- */
 
-static bool peer_name(struct conn *c, const struct sockaddr_storage *peer)
-{
-    const void *from = peer->ss_family == AF_INET6
-                           ? (const void *)&((const struct sockaddr_in6 *)peer)->sin6_addr
-                           : (const void *)&((const struct sockaddr_in *)peer)->sin_addr;
-    return inet_ntop(peer->ss_family, from, c->address, sizeof(c->address)) != NULL;
-}
-
-/* Without a session: says so if the socket takes it at once, and goes. */
-static void refuse(struct conn *c, enum reply why)
-{
-    char room[REPLY_MAX];
-    if (!c->implicit) /* else it understands nothing in clear */
-        stream_write(c->stream, reply_wire(why, c->pool->smtp.hostname, room)); /* it goes anyway */
-    conn_close(c);
-}
-
-static bool is_welcome(struct conn *c, uint64_t open)
-{
-    struct receiver_shared *s = c->pool->shared;
-    struct sockaddr_storage peer;
-    if (!stream_peer(c->stream, &peer) || !peer_name(c, &peer)) {
-        conn_close(c);
-        return false;
-    }
-    uint32_t limit = s->config.limits.connections;
-    if (limit > 0 && open >= limit) {
-        RECEIVER_COUNT(s, connections_refused, 1);
-        refuse(c, REPLY_CONNECTIONS_MANY);
-        return false;
-    }
-    limit = s->config.limits.connections_per_address;
-    if (!peers_enter(s->peers, &peer, limit, conns_minute(c->pool), &c->peer)) {
-        RECEIVER_COUNT(s, connections_refused_address, 1);
-        refuse(c, REPLY_ADDRESS_CONNECTIONS);
-        return false;
-    }
-    RECEIVER_COUNT(s, connections, 1);
-    return true;
-}
-
-int conns_accept(struct conns *p, struct uv_stream_s *server, enum receiver_tls tls)
+int conns_accept(struct conns *p, struct uv_stream_s *server, const struct receiver_listen *where)
 {
     struct conn *c = calloc(1, sizeof(*c));
     bool good;
     if (!c)
         return -ENOMEM;
     c->pool = p;
-    c->implicit = tls == RECEIVER_TLS_IMPLICIT;
+    c->where = where;
     buf_init(&c->pending, PENDING_MAX);
     int rc = stream_accept(p->loop, server, &conn_calls, c, p->read, &c->stream, &good);
     if (rc < 0) {
         free(c);
         return rc;
     }
+    generation_renew(p);
+    c->generation = p->generation;
+    c->generation->users++;
     c->next = p->first;
     if (p->first)
         p->first->previous = c;
@@ -69,20 +100,10 @@ int conns_accept(struct conns *p, struct uv_stream_s *server, enum receiver_tls 
     p->n++;
     uint64_t open = atomic_fetch_add_explicit(&p->shared->connections, 1, memory_order_relaxed);
     RECEIVER_COUNT(p->shared, connections_now, 1);
-    if (!good) {
+    if (good)
+        conn_open(c, open);
+    else
         conn_close(c);
-        return 0;
-    }
-    if (!is_welcome(c, open))
-        return 0;
-    c->session = smtp_session_new(tls == RECEIVER_TLS_STARTTLS ? &p->smtp_starttls : &p->smtp);
-    if (!c->session || (c->implicit && conn_tls_start(c) < 0)) {
-        refuse(c, REPLY_MEMORY_NONE);
-        return 0;
-    }
-    c->opened = c->progress = conns_now(p);
-    conn_read(c);
-    conn_pump(c); /* the greeting; behind implicit TLS it comes later */
     return 0;
 }
 
@@ -109,11 +130,32 @@ void conns_release(struct conn *c)
 
 /* ---- all of them ---- */
 
+static void tell_refusals(void *ctx, const char *address, uint64_t refusals)
+{
+    (void)ctx;
+    log_info("refused_more", KV("client", address ? address : "others"), KV("times", refusals));
+}
+
+void conns_tick(struct conns *p)
+{
+    int64_t time = conns_now(p);
+    uint32_t day = today();
+    generation_renew(p);
+    generation_date(p->generation, day);
+    refusals_tell(p->shared->refusals, conns_minute(p), tell_refusals, NULL);
+    /* Closing a connection takes it off the list later, in conns_release. */
+    for (struct conn *c = p->first; c; c = c->next) {
+        generation_date(c->generation, day);
+        conn_tick(c, time);
+    }
+}
+
 void conns_stop(struct conns *p)
 {
     p->stopping = true;
     for (struct conn *c = p->first; c; c = c->next)
-        if (!c->closing && !c->waiting && !c->lingering && !smtp_session_has_message(c->session))
+        if (!c->closing && !c->waiting && !c->lingering &&
+            (!c->session || !smtp_session_has_message(c->session)))
             conn_end(c, REPLY_STOPPING);
 }
 
@@ -144,34 +186,17 @@ int conns_new(struct receiver_shared *shared, struct uv_loop_s *loop, conns_cloc
     struct conns *p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
-    int rc = returnpath_reader_new(shared->config.returnpath, &p->reader);
-    if (rc < 0) {
-        free(p);
-        return rc;
-    }
-    const struct receiver_config *config = &shared->config;
     p->shared = shared;
     p->loop = loop;
     p->clock = clock;
     p->empty = empty;
     p->empty_ctx = ctx;
     p->scratch = arena_make((size_t)64 * 1024);
-    p->smtp = (struct smtp_config){
-        .reader = p->reader,
-        .hostname = str_c(config->hostname),
-        .message_bytes = config->limits.message_bytes,
-        .keep_bytes = config->limits.keep_bytes,
-        .recipients = config->limits.recipients,
-        .bad_commands = config->limits.bad_commands,
-        .unknown_recipients = config->limits.unknown_recipients,
-        .null_sender_recipients = config->limits.null_sender_recipients,
-        .bare_newlines = config->bare_newlines,
-        .tls_require = config->tls_require,
-        .scratch = &p->scratch,
-    };
-    p->smtp_starttls = p->smtp;
-    p->smtp_starttls.starttls = true;
-    conns_tick(p);
+    int rc = generation_new(p, &p->generation);
+    if (rc < 0) {
+        free(p);
+        return rc;
+    }
     buf_init(&p->plain, PLAIN_MAX);
     buf_init(&p->out, OUT_FLUSH + REPLY_MAX);
     *ret = p;
@@ -182,10 +207,10 @@ void conns_free(struct conns *p)
 {
     if (!p)
         return;
-    REQUIRE(p->n == 0);
+    REQUIRE(p->n == 0 && p->generation->users == 1);
+    generation_unref(p->generation);
     buf_free(&p->out);
     buf_free(&p->plain);
     arena_free(&p->scratch);
-    returnpath_reader_free(p->reader);
     free(p);
 }

@@ -2,11 +2,9 @@
 
 #include "base/require.h"
 #include "receiver/conn.h"
+#include "receiver/sockets.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
@@ -16,7 +14,7 @@ enum { BACKLOG = 1024 };
 struct server {
     uv_tcp_t tcp;
     struct listener *listener;
-    enum receiver_tls tls;
+    const struct receiver_listen *where;
     bool behind; /* a connection could not be taken: memory; ends in on_tick */
 };
 
@@ -39,77 +37,25 @@ struct listener {
 
 /* ---- sockets ---- */
 
-static int address_parse(const struct receiver_listen *where, struct sockaddr_storage *ret,
-                         socklen_t *ret_n, struct err *e)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(where->port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(where->port)};
-    if (inet_pton(AF_INET, where->address, &v4.sin_addr) == 1) {
-        memcpy(ret, &v4, sizeof(v4));
-        *ret_n = sizeof(v4);
-    } else if (inet_pton(AF_INET6, where->address, &v6.sin6_addr) == 1) {
-        memcpy(ret, &v6, sizeof(v6));
-        *ret_n = sizeof(v6);
-    } else {
-        return err_set(e, -EINVAL, "listen address \"%s\": expected an IPv4 or IPv6 address",
-                       where->address);
-    }
-    return 0;
-}
-
-static int socket_bind(const struct receiver_listen *where, bool share, int *ret_fd, struct err *e)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t n = 0;
-    int on = 1, rc = address_parse(where, &address, &n, e);
-    if (rc < 0)
-        return rc;
-    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return err_sys(e, -errno, "listen on %s port %u", where->address, where->port);
-    /* SO_REUSEPORT has to stand before bind(); accepted sockets inherit TCP_NODELAY. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-        (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0) ||
-        (address.ss_family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
-        bind(fd, (struct sockaddr *)&address, n) < 0) {
-        rc = err_sys(e, -errno, "listen on %s port %u", where->address, where->port);
-        close(fd);
-        return rc;
-    }
-    *ret_fd = fd;
-    return 0;
-}
-
-int listener_probe(const struct receiver_listen *where, struct err *e)
-{
-    int fd = -1, rc = socket_bind(where, false, &fd, e);
-    if (rc == 0)
-        close(fd);
-    return rc;
-}
-
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct server *s = stream->data;
     if (status == 0) /* else out of files: libuv has turned the peer away */
-        s->behind = conns_accept(s->listener->conns, stream, s->tls) < 0;
+        s->behind = conns_accept(s->listener->conns, stream, s->where) < 0;
 }
 
-static int server_open(struct listener *l, const struct receiver_listen *where, struct err *e)
+/* fd becomes the listener's, also when it fails. */
+static int server_open(struct listener *l, const struct receiver_listen *where, int fd,
+                       struct err *e)
 {
     struct server *s = &l->servers[l->servers_n];
-    int fd = -1, rc = socket_bind(where, true, &fd, e);
-    if (rc < 0)
-        return rc;
-    rc = uv_tcp_init(&l->loop, &s->tcp);
+    int rc = uv_tcp_init(&l->loop, &s->tcp);
     if (rc < 0) {
         close(fd);
         return err_sys(e, rc, "listen on %s port %u", where->address, where->port);
     }
     s->listener = l;
-    s->tls = where->tls;
+    s->where = where;
     s->tcp.data = s;
     l->servers_n++; /* from here on listener_free closes it */
     rc = uv_tcp_open(&s->tcp, fd);
@@ -163,10 +109,13 @@ static void on_stop(uv_async_t *async)
         uv_stop(&l->loop);
 }
 
+static void tick_start(struct listener *l);
+
 static void on_tick(uv_timer_t *timer)
 {
     struct listener *l = timer->data;
     conns_tick(l->conns);
+    tick_start(l); /* other limits may want it more often */
     for (size_t i = 0; i < l->servers_n && !l->stopping; i++)
         if (l->servers[i].behind)
             on_connection((uv_stream_t *)&l->servers[i].tcp, 0);
@@ -186,6 +135,15 @@ static void on_turn(uv_prepare_t *prepare)
     REQUIRE(rc == 0);
     if (l->lane)
         spool_lane_commit(l->lane);
+}
+
+static void tick_start(struct listener *l)
+{
+    uint64_t every = (uint64_t)conns_tick_every(l->conns) / 1000;
+    if (uv_timer_get_repeat(&l->tick) == every)
+        return;
+    int rc = uv_timer_start(&l->tick, on_tick, every, every);
+    REQUIRE(rc == 0);
 }
 
 static int64_t loop_clock(const uv_loop_t *loop)
@@ -233,10 +191,9 @@ static int loop_open(struct listener *l)
     return rc;
 }
 
-int listener_new(struct receiver_shared *shared, unsigned lane, struct listener **ret,
-                 struct err *e)
+int listener_new(struct receiver_shared *shared, unsigned lane, struct receiver_sockets *sockets,
+                 struct listener **ret, struct err *e)
 {
-    const struct receiver_config *config = &shared->config;
     struct listener *l = calloc(1, sizeof(*l));
     if (!l)
         return err_sys(e, -ENOMEM, "receiver thread %u", lane);
@@ -247,18 +204,18 @@ int listener_new(struct receiver_shared *shared, unsigned lane, struct listener 
         free(l);
         return err_sys(e, rc, "receiver thread %u: event loop", lane);
     }
-    l->servers = calloc(config->listen_n, sizeof(*l->servers));
+    l->servers = calloc(shared->listen_n, sizeof(*l->servers));
     rc = l->servers ? conns_new(shared, &l->loop, loop_clock, on_empty, l, &l->conns) : -ENOMEM;
     if (rc < 0) {
         err_sys(e, rc, "receiver thread %u", lane);
         goto out;
     }
-    rc = spool_lane_open(config->spool, lane, lane_wake, l, &l->lane, e);
+    rc = spool_lane_open(shared->spool, lane, lane_wake, l, &l->lane, e);
     if (rc < 0)
         goto out;
     conns_use_lane(l->conns, l->lane);
-    for (size_t i = 0; rc == 0 && i < config->listen_n; i++)
-        rc = server_open(l, &config->listen[i], e);
+    for (size_t i = 0; rc == 0 && i < shared->listen_n; i++)
+        rc = server_open(l, &shared->listen[i], sockets_take(sockets, lane, i), e);
 out:
     if (rc < 0)
         listener_free(l);
@@ -269,10 +226,8 @@ out:
 
 void listener_run(struct listener *l)
 {
-    uint64_t every = (uint64_t)conns_tick_every(l->conns) / 1000;
-    int rc = uv_timer_start(&l->tick, on_tick, every, every);
-    if (rc == 0)
-        rc = uv_prepare_start(&l->turn, on_turn);
+    tick_start(l);
+    int rc = uv_prepare_start(&l->turn, on_turn);
     REQUIRE(rc == 0);
     uv_run(&l->loop, UV_RUN_DEFAULT);
     /* Messages whose peer has gone are still made durable, and their connections freed. */

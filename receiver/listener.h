@@ -7,9 +7,9 @@
 
 struct listener;
 
-/* Opens lane, and listens on every configured address. Errors as receiver_start. */
-int listener_new(struct receiver_shared *shared, unsigned lane, struct listener **ret,
-                 struct err *e);
+/* Opens lane, and listens on its sockets. Errors as receiver_start. */
+int listener_new(struct receiver_shared *shared, unsigned lane, struct receiver_sockets *sockets,
+                 struct listener **ret, struct err *e);
 
 /* Serves until listener_stop; closes the lane. On the thread that it is for. */
 void listener_run(struct listener *l);
@@ -19,9 +19,5 @@ void listener_stop(struct listener *l, int64_t grace);
 
 /* After listener_run has returned, or when it was never called. */
 void listener_free(struct listener *l);
-
-/* 0 when the address can be bound and nobody listens there; SO_REUSEPORT would let us share the
- * port with another program of the same user without a word. */
-int listener_probe(const struct receiver_listen *where, struct err *e);
 
 #endif

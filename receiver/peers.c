@@ -1,6 +1,7 @@
 #include "receiver/peers.h"
 
 #include "base/require.h"
+#include "receiver/network.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,9 +14,9 @@ enum { WAYS = 8, LOCKS = 64 };
 
 struct peer {
     uint64_t network; /* the /64, or the IPv4 address */
-    int64_t minute;   /* that messages counts */
+    int64_t minute;   /* that these count: */
+    uint32_t messages, recipients;
     uint32_t connections;
-    uint32_t messages;
     uint16_t family; /* 0: never used */
     uint16_t lock;
 };
@@ -57,26 +58,9 @@ void peers_free(struct peers *p)
     free(p);
 }
 
-static bool network_of(const struct sockaddr_storage *address, uint64_t *ret)
-{
-    *ret = 0;
-    if (address->ss_family == AF_INET6)
-        memcpy(ret, &((const struct sockaddr_in6 *)address)->sin6_addr, sizeof(*ret));
-    else if (address->ss_family == AF_INET)
-        *ret = ((const struct sockaddr_in *)address)->sin_addr.s_addr;
-    else
-        return false;
-    return true;
-}
-
-/* Two rounds of multiply and fold, each with its half of the key. */
 static struct peer *set_of(struct peers *p, uint64_t network)
 {
-    for (int i = 0; i < 2; i++) {
-        unsigned __int128 product = (unsigned __int128)(network ^ p->key[i]) * (p->key[!i] | 1);
-        network = (uint64_t)product ^ (uint64_t)(product >> 64);
-    }
-    return &p->places[(network & (p->sets - 1)) * WAYS];
+    return &p->places[(network_hash(p->key, network) & (p->sets - 1)) * WAYS];
 }
 
 static bool is_free(const struct peer *peer, int64_t minute)
@@ -97,7 +81,7 @@ static struct peer *place_of(struct peer *set, uint16_t family, uint64_t network
     if (unused) {
         unused->family = family;
         unused->network = network;
-        unused->messages = 0;
+        unused->messages = unused->recipients = 0;
         unused->minute = minute;
     }
     return unused;
@@ -108,7 +92,7 @@ bool peers_enter(struct peers *p, const struct sockaddr_storage *address, uint32
 {
     uint64_t network;
     *ret = NULL;
-    if (!network_of(address, &network))
+    if (!network_client(address, &network))
         return true;
     struct peer *set = set_of(p, network);
     pthread_mutex_t *lock = &p->locks[set->lock];
@@ -133,17 +117,27 @@ void peers_leave(struct peers *p, struct peer *peer)
     pthread_mutex_unlock(&p->locks[peer->lock]);
 }
 
-bool peers_message(struct peers *p, struct peer *peer, uint32_t limit, int64_t minute)
+/* counter is one of the peer's. */
+static bool count(struct peers *p, struct peer *peer, uint32_t *counter, uint32_t limit,
+                  int64_t minute)
 {
-    if (!peer || limit == 0)
-        return true;
     pthread_mutex_lock(&p->locks[peer->lock]);
     if (peer->minute != minute) {
         peer->minute = minute;
-        peer->messages = 0;
+        peer->messages = peer->recipients = 0;
     }
-    bool good = peer->messages < limit;
-    peer->messages += good;
+    bool good = *counter < limit;
+    *counter += good;
     pthread_mutex_unlock(&p->locks[peer->lock]);
     return good;
+}
+
+bool peers_message(struct peers *p, struct peer *peer, uint32_t limit, int64_t minute)
+{
+    return !peer || limit == 0 || count(p, peer, &peer->messages, limit, minute);
+}
+
+bool peers_recipient(struct peers *p, struct peer *peer, uint32_t limit, int64_t minute)
+{
+    return !peer || limit == 0 || count(p, peer, &peer->recipients, limit, minute);
 }

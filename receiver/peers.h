@@ -27,8 +27,9 @@ bool peers_enter(struct peers *p, const struct sockaddr_storage *address, uint32
 /* One less; NULL is fine. */
 void peers_leave(struct peers *p, struct peer *peer);
 
-/* One message more in this minute, from an address with a connection; false: it has sent limit of
- * them already (0: no limit). NULL: true. */
+/* One message, one recipient more in this minute, from an address with a connection; false: it has
+ * sent limit of them already (0: no limit), and nothing is counted. NULL: true. */
 bool peers_message(struct peers *p, struct peer *peer, uint32_t limit, int64_t minute);
+bool peers_recipient(struct peers *p, struct peer *peer, uint32_t limit, int64_t minute);
 
 #endif

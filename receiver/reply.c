@@ -1,6 +1,7 @@
 #include "receiver/reply.h"
 
 #include "base/require.h"
+#include "receiver/xclient.h"
 
 #include <stdio.h>
 
@@ -54,10 +55,11 @@ struct str reply_ehlo(struct str hostname, const struct reply_offer *offer, char
                      "250-SMTPUTF8\r\n"
                      "250-CHUNKING\r\n"
                      "250-LIMITS RCPTMAX=%u\r\n"
-                     "%s"
+                     "%s%s"
                      "250 ENHANCEDSTATUSCODES\r\n",
                      STR_ARG(hostname), (unsigned long long)offer->message_bytes, offer->recipients,
-                     offer->starttls ? "250-STARTTLS\r\n" : "");
+                     offer->starttls ? "250-STARTTLS\r\n" : "",
+                     offer->xclient ? "250-XCLIENT " XCLIENT_NAMES "\r\n" : "");
     REQUIRE(n > 0 && n < REPLY_MAX);
     return str_of(room, (size_t)n);
 }

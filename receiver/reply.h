@@ -32,6 +32,7 @@
     X(UNKNOWN_MANY, "421", "4.7.0", "{} was asked for too many addresses that are not here",       \
       "RFC 5321 7.9")                                                                              \
     X(DATA_SLOW, "421", "4.4.2", "{} gets the message too slowly", "RFC 5321 4.5.3.2")             \
+    X(EARLY_TALKER, "421", "4.7.0", "{} was spoken to before its greeting", "RFC 5321 4.3.1")      \
     X(BAD_COMMANDS, "421", "4.7.0", "{} saw too many errors", "RFC 5321 4.3.2")                    \
     X(LINE_ENDLESS, "421", "4.7.0", "{} saw a line without an end", "RFC 5321 4.5.3.1.4")          \
     X(MEMORY_NONE, "421", "4.3.0", "{} is out of memory, try again later", "RFC 5321 3.8")         \
@@ -45,6 +46,8 @@
       "Too many recipients for a report, send the rest in another one", "RFC 5321 4.5.3.1.10")     \
     X(ADDRESS_MESSAGES, "451", "4.7.1",                                                            \
       "Too many messages from your address in this minute, try again later", "RFC 5321 7.8")       \
+    X(ADDRESS_RECIPIENTS, "451", "4.7.1",                                                          \
+      "Too many recipients from your address in this minute, try again later", "RFC 5321 7.8")     \
     X(SPOOL_FAILED, "451", "4.3.0", "Could not store the message, try again later",                \
       "RFC 5321 4.2.3")                                                                            \
     X(LOCAL_ERROR, "451", "4.3.0", "Local error, try again later", "RFC 5321 4.2.3")               \
@@ -64,11 +67,15 @@
     X(PARAMETER_SYNTAX, "501", "5.5.4", "Malformed parameter", "RFC 5321 4.1.2")                   \
     X(ARGUMENT_NEEDED, "501", "5.5.4", "An argument is needed", "RFC 5321 4.3.2")                  \
     X(ARGUMENT_EXTRA, "501", "5.5.4", "No argument expected", "RFC 5321 4.3.2")                    \
+    X(XCLIENT_SYNTAX, "501", "5.5.4", "Expected XCLIENT NAME=value, known and in xtext",           \
+      "Postfix XCLIENT_README")                                                                    \
     X(NOT_IMPLEMENTED, "502", "5.5.1", "Command not implemented", "RFC 5321 4.2.4")                \
     X(HELO_FIRST, "503", "5.5.1", "Say EHLO first", "RFC 5321 4.1.4")                              \
     X(TLS_ON, "503", "5.5.1", "TLS is on already", "RFC 3207 4.2")                                 \
     X(MAIL_NESTED, "503", "5.5.1", "A sender was given already; RSET forgets it",                  \
       "RFC 5321 4.1.4")                                                                            \
+    X(XCLIENT_LATE, "503", "5.5.1", "Not within a mail transaction; RSET ends it",                 \
+      "Postfix XCLIENT_README")                                                                    \
     X(MAIL_FIRST, "503", "5.5.1", "Say MAIL first", "RFC 5321 3.3")                                \
     X(RCPT_FIRST, "503", "5.5.1", "Say RCPT first", "RFC 5321 3.3")                                \
     X(CHUNK_BEGUN, "503", "5.5.1", "The message has begun; BDAT LAST ends it, RSET forgets it",    \
@@ -77,6 +84,7 @@
     X(TLS_FIRST, "530", "5.7.0", "Must issue a STARTTLS command first", "RFC 3207 4")              \
     X(PARAMETER_UNKNOWN, "555", "5.5.4", "Parameter not offered by EHLO", "RFC 5321 4.1.1.11")     \
     X(BODY_BINARY, "555", "5.5.4", "BINARYMIME is not offered", "RFC 3030 3")                      \
+    X(XCLIENT_DENIED, "550", "5.7.0", "You may not speak for others", "Postfix XCLIENT_README")    \
     X(RELAY_DENIED, "550", "5.7.1", "We take no mail for this address", "RFC 5321 3.6.2")          \
     X(RCPT_UNKNOWN, "550", "5.1.1", "No such address here", "RFC 5321 3.3")                        \
     X(RCPT_TOKEN, "550", "5.7.1", "This address is not, or no longer, one of ours",                \
@@ -90,6 +98,7 @@
       "RFC 6531 3.5")                                                                              \
     X(LOOP, "554", "5.4.6", "Too many Received lines: the message goes round in a loop",           \
       "RFC 5321 6.3")                                                                              \
+    X(NO_SERVICE, "554", "5.7.1", "No SMTP service for your address", "RFC 5321 3.1")              \
     X(RCPT_NONE, "554", "5.5.1", "No recipient was accepted", "RFC 5321 3.3")
 
 enum reply {
@@ -115,6 +124,7 @@ struct reply_offer {
     uint64_t message_bytes; /* 0 is said as "SIZE 0": no fixed maximum (RFC 1870 section 4) */
     uint32_t recipients;    /* RCPTMAX (RFC 9422 section 4.2); nothing limits mails: no MAILMAX */
     bool starttls;
+    bool xclient;
 };
 
 /* The answer to EHLO: the host name of at most 253 octets, then one line an extension (RFC 5321

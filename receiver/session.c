@@ -53,7 +53,7 @@ void smtp_reply(struct smtp_session *s, enum reply r)
     struct smtp_event *event = &s->queue[s->queue_n - 1];
     event->reply = r;
     const struct reply_offer offer = {s->config->message_bytes, s->config->recipients,
-                                      s->config->starttls && !s->tls};
+                                      s->config->starttls && !s->tls, s->config->xclient};
     event->bytes = r == REPLY_EHLO_OK ? reply_ehlo(s->config->hostname, &offer, s->wire)
                                       : reply_wire(r, s->config->hostname, s->wire);
     if (reply_code(r) == 421 || r == REPLY_QUIT_OK || r == REPLY_CHUNK_HUGE)
@@ -172,7 +172,7 @@ bool smtp_session_next(struct smtp_session *s, struct smtp_event *ret)
         if (s->state == SMTP_TLS)
             s->in = (struct str){0};
         if (s->asked)
-            smtp_command_mail_answer(s);
+            smtp_answer(s);
         else if (s->state == SMTP_WAIT || s->state == SMTP_CLOSED ||
                  (s->in.n == 0 && !smtp_chunk_is_whole(s)))
             return false;
@@ -213,10 +213,10 @@ enum smtp_phase smtp_session_phase(const struct smtp_session *s)
     return SMTP_PHASE_COMMAND;
 }
 
-void smtp_session_refuse_mail(struct smtp_session *s, enum reply why)
+void smtp_session_refuse(struct smtp_session *s, enum reply why)
 {
-    REQUIRE(s->asked);
-    s->mail_answer = why;
+    REQUIRE(s->asked != ASKED_NOTHING);
+    s->answer = why;
 }
 
 bool smtp_session_has_message(const struct smtp_session *s)
@@ -327,6 +327,6 @@ void smtp_session_end(struct smtp_session *s, enum reply why)
     /* A reply that was not pulled yet may stand in wire. */
     REQUIRE(s->queue_at == s->queue_n);
     s->queue_at = s->queue_n = 0;
-    s->asked = false;
+    s->asked = ASKED_NOTHING;
     smtp_reply(s, why);
 }

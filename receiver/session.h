@@ -34,12 +34,16 @@ struct smtp_config {
     bool bare_newlines;              /* a <CR> or <LF> alone in content is content; else refused */
     bool starttls;                   /* offered until it was used */
     bool tls_require;                /* no sender is accepted without TLS */
+    bool xclient;                    /* the peer may say whom it speaks for */
     struct arena *scratch;           /* reset by each use */
 };
 
 enum smtp_event_kind {
     SMTP_EV_REPLY,    /* send wire */
-    SMTP_EV_MAIL,     /* a sender will be accepted, unless smtp_session_refuse_mail is called now */
+    SMTP_EV_MAIL,     /* a sender will be accepted, unless smtp_session_refuse is called now */
+    SMTP_EV_RCPT,     /* a recipient likewise; not one that was given before */
+    SMTP_EV_XCLIENT,  /* the session begins anew for another client, likewise; bytes: its address,
+                       * empty when the peer does not know it */
     SMTP_EV_DATA,     /* content begins: a new, empty body */
     SMTP_EV_BODY,     /* add bytes to the body; they are a part of what was fed */
     SMTP_EV_DROP,     /* forget the body: the message is or will be refused, or was given up */
@@ -54,7 +58,8 @@ struct smtp_event {
     enum reply reply; /* SMTP_EV_REPLY: which it is */
     bool after_data;  /* SMTP_EV_REPLY: it answers a whole message */
     uint64_t size;    /* SMTP_EV_MAIL: octets that SIZE announced; 0: it did not */
-    struct str bytes; /* SMTP_EV_REPLY: the wire; SMTP_EV_BODY: content. Until the next call */
+    struct str bytes; /* SMTP_EV_REPLY: the wire; SMTP_EV_BODY: content; SMTP_EV_XCLIENT: see there.
+                       * Until the next call */
 };
 
 enum smtp_phase {
@@ -77,8 +82,9 @@ struct str smtp_session_rest(struct smtp_session *s);
 
 enum smtp_phase smtp_session_phase(const struct smtp_session *s);
 
-/* After SMTP_EV_MAIL, before the next call: the sender is answered with why instead. */
-void smtp_session_refuse_mail(struct smtp_session *s, enum reply why);
+/* After SMTP_EV_MAIL, SMTP_EV_RCPT or SMTP_EV_XCLIENT, before the next call: it is answered with
+ * why instead. */
+void smtp_session_refuse(struct smtp_session *s, enum reply why);
 
 /* No more content of the message in hand is delivered, its end is answered with why. Without one
  * nothing happens. */

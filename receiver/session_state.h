@@ -1,8 +1,9 @@
 /* session_state.h - the fields of a session, and what its files do for each other; for them only.
  *
- *   session.c  bytes in, events out; command lines put together; what the owner may call
- *   command.c  what each command does
- *   content.c  the content of a message, behind DATA or in the chunks of BDAT */
+ *   session.c      bytes in, events out; command lines put together; what the owner may call
+ *   command.c      what each command does
+ *   transaction.c  MAIL and RCPT, and what the caller may refuse of them
+ *   content.c      the content of a message, behind DATA or in the chunks of BDAT */
 #ifndef RECEIVER_SESSION_STATE_H
 #define RECEIVER_SESSION_STATE_H
 
@@ -24,6 +25,9 @@ enum smtp_state {
     SMTP_TLS, /* the handshake; no input counts */
     SMTP_CLOSED,
 };
+
+/* What the caller was told and may still refuse; the reply is held back. */
+enum smtp_asked { ASKED_NOTHING, ASKED_MAIL, ASKED_RCPT, ASKED_XCLIENT };
 
 enum {
     /* RFC 5321 section 4.5.3.1.4 says 512, extensions may add to it; with <CR><LF>. */
@@ -84,11 +88,11 @@ struct smtp_session {
     bool esmtp;
     bool tls;
     bool utf8;         /* MAIL came with SMTPUTF8 */
-    bool asked;        /* SMTP_EV_MAIL was given, the reply not */
     bool rcpt_refused; /* in this transaction */
-    enum reply mail_answer;
-    uint32_t bad;     /* commands answered 500 to 504 */
-    uint32_t unknown; /* recipients refused */
+    enum smtp_asked asked;
+    enum reply answer; /* to what was asked */
+    uint32_t bad;      /* commands answered 500 to 504 */
+    uint32_t unknown;  /* recipients refused */
 
     struct buf line; /* the front of a line whose end has not come */
     bool line_cr;    /* the last byte was a <CR> */
@@ -139,7 +143,15 @@ static inline bool smtp_chunk_is_whole(const struct smtp_session *s)
 
 /* Carries out one command line (without its end); command.c. */
 void smtp_command(struct smtp_session *s, struct str line);
-/* The reply that was held back while the caller was asked. */
-void smtp_command_mail_answer(struct smtp_session *s);
+
+/* MAIL, RCPT; transaction.c. */
+void smtp_mail(struct smtp_session *s, struct str argument);
+void smtp_rcpt(struct smtp_session *s, struct str argument);
+/* Why RCPT, DATA or BDAT can't come now. */
+enum reply smtp_out_of_order(const struct smtp_session *s);
+/* Holds answer back until the caller was asked. */
+void smtp_ask(struct smtp_session *s, enum smtp_asked what, enum reply answer);
+/* The reply that was held back. */
+void smtp_answer(struct smtp_session *s);
 
 #endif

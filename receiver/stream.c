@@ -1,6 +1,7 @@
 #include "receiver/stream.h"
 
 #include "base/buf.h"
+#include "receiver/network.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +46,18 @@ int stream_accept(uv_loop_t *loop, uv_stream_t *server, const struct stream_call
 bool stream_peer(const struct stream *s, struct sockaddr_storage *ret)
 {
     int n = sizeof(*ret);
-    return uv_tcp_getpeername(&s->tcp, (struct sockaddr *)ret, &n) == 0;
+    *ret = (struct sockaddr_storage){0};
+    bool good = uv_tcp_getpeername(&s->tcp, (struct sockaddr *)ret, &n) == 0;
+    network_unmap(ret);
+    return good;
+}
+
+bool stream_has_input(const struct stream *s)
+{
+    char byte;
+    uv_os_fd_t fd;
+    return uv_fileno((const uv_handle_t *)&s->tcp, &fd) == 0 &&
+           recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -44,8 +44,11 @@ int stream_accept(struct uv_loop_s *loop, struct uv_stream_s *server,
                   bool *ret_good);
 void stream_free(struct stream *s);
 
-/* The peer's address. */
+/* The peer's address; IPv4 as IPv4, also on a socket for both (network.h). */
 bool stream_peer(const struct stream *s, struct sockaddr_storage *ret);
+
+/* Bytes of the peer wait to be read. */
+bool stream_has_input(const struct stream *s);
 
 /* Reads from now on, or no more. */
 void stream_read(struct stream *s, bool wanted);

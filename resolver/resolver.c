@@ -61,7 +61,7 @@ static const struct {
 };
 
 /* The library takes any number for a port. */
-static bool is_server(struct str text)
+bool resolver_is_server(struct str text)
 {
     struct str rest = text, host = str_cut(&rest, '@');
     char c[INET6_ADDRSTRLEN] = "";
@@ -77,7 +77,8 @@ static bool is_server(struct str text)
 static int context_servers(const struct resolver *r, struct ub_ctx *ctx, struct err *e)
 {
     for (size_t i = 0; i < r->servers_n; i++)
-        if (!is_server(str_c(r->servers[i])) || ub_ctx_set_fwd(ctx, r->servers[i]) != UB_NOERROR)
+        if (!resolver_is_server(str_c(r->servers[i])) ||
+            ub_ctx_set_fwd(ctx, r->servers[i]) != UB_NOERROR)
             return err_set(e, -EINVAL,
                            "\"%s\": expected the address of a DNS server, with @PORT when it is "
                            "not 53",

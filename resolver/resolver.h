@@ -53,6 +53,9 @@ struct resolver_answer {
     size_t records_n;     /* more than RESOLVER_RECORDS_MAX are cut */
 };
 
+/* An address literal, with @PORT or without. */
+bool resolver_is_server(struct str text);
+
 /* -EINVAL: a server or the anchors can't be used; -EIO: resolv.conf can't be read; -ENOMEM. */
 int resolver_new(const struct resolver_config *config, struct resolver **ret, struct err *e);
 void resolver_free(struct resolver *r);

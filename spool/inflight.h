@@ -19,8 +19,8 @@ struct inflight_mark {
     int64_t since;   /* CLOCK_MONOTONIC microseconds, when it was taken in hand */
 };
 
-/* Makes the lane's file while there is room: a disk that mail has filled is emptied by a worker, who
- * could not begin without it. 0, also on a disk that is full already; -EIO, -EACCES. */
+/* Makes the lane's file while there is room: a disk that mail has filled is emptied by a worker,
+ * who could not begin without it. 0, also on a disk that is full already; -EIO, -EACCES. */
 int inflight_prepare(struct spool *s, unsigned lane, struct err *e);
 
 /* Opens the lane's file; a missing, short or damaged one reads as nothing in hand. */

@@ -379,6 +379,7 @@ static void connections_open(struct connection *all)
 
 static void run(struct connection *all)
 {
+    unsigned turn = 0;
     for (unsigned live = 1; live > 0;) {
         struct epoll_event events[BATCH];
         connections_open(all);
@@ -386,10 +387,17 @@ static void run(struct connection *all)
         for (int i = 0; i < n; i++)
             ready(events[i].data.ptr, events[i].events);
         live = 0;
+        /* Who waits for a turn gets it one after the other: the server ends whom it hears nothing
+         * of. */
+        unsigned first = turn;
         for (unsigned i = 0; i < options.connections; i++) {
-            if (all[i].wire.fd >= 0 && all[i].waiting)
-                message_begin(&all[i]);
-            live += all[i].wire.fd >= 0 || may_start();
+            struct connection *c = &all[(first + i) % options.connections];
+            if (c->wire.fd >= 0 && c->waiting) {
+                message_begin(c);
+                if (!c->waiting)
+                    turn = (unsigned)(c - all + 1) % options.connections;
+            }
+            live += c->wire.fd >= 0 || may_start();
         }
         if (options.hold && held == options.connections)
             return;

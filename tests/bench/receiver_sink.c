@@ -4,12 +4,14 @@
  *
  * Listens on 127.0.0.1 and [::1], takes mail for dom.example (any) and rp.example (verp). Names:
  * threads, and the fields of struct receiver_limits (times in milliseconds), spool_bytes, grace,
- * tls_require, bare_newlines, implicit (a port on 127.0.0.1). certificate=FILE key=FILE, up to four
- * times: STARTTLS is offered. SIGHUP reads those files anew and prints "reloaded" or what is wrong.
- * Prints "ready" once it listens. SIGTERM stops it; then its counters are printed, name=value, one
- * a line.
+ * tls_require, bare_newlines, implicit (a port on 127.0.0.1), greeting_delay (milliseconds).
+ * proxy_from=NETWORK: on 127.0.0.1 connections begin with a PROXY header; xclient_from=NETWORK.
+ * certificate=FILE key=FILE, up to four times: STARTTLS is offered. SIGHUP reads those files anew
+ * and prints "reloaded" or what is wrong. Prints "ready" once it listens. SIGTERM stops it; then
+ * its counters are printed, name=value, one a line.
  */
 #include "base/require.h"
+#include "receiver/network.h"
 #include "receiver/receiver.h"
 #include "receiver/tls.h"
 
@@ -26,6 +28,8 @@
     X(connections, 1)             \
     X(connections_per_address, 1) \
     X(messages_per_minute, 1)     \
+    X(recipients_per_minute, 1)   \
+    X(proxy_timeout, 1000)        \
     X(unknown_recipients, 1)      \
     X(data_min_rate, 1)           \
     X(bad_commands, 1)            \
@@ -38,9 +42,11 @@ struct options {
     struct receiver_limits limits;
     unsigned threads;
     uint64_t spool_bytes;
-    int64_t grace;
+    int64_t grace, greeting_delay;
     bool tls_require, bare_newlines;
     uint16_t implicit;
+    struct network proxy_from[4], xclient_from[4];
+    size_t proxy_from_n, xclient_from_n;
     struct tls_pair pairs[4];
     size_t certificates_n, keys_n;
 };
@@ -58,6 +64,10 @@ static int option_read(struct options *o, struct str text)
         o->pairs[o->keys_n++].key = text.p;
         return 0;
     }
+    if (str_eq(name, STR("proxy_from")) && o->proxy_from_n < 4)
+        return network_parse(text, &o->proxy_from[o->proxy_from_n++]) ? 0 : -EINVAL;
+    if (str_eq(name, STR("xclient_from")) && o->xclient_from_n < 4)
+        return network_parse(text, &o->xclient_from[o->xclient_from_n++]) ? 0 : -EINVAL;
     if (!str_to_u64(text, &value) || value > INT64_MAX / 1000)
         return -EINVAL;
 #define X(field, scale)                                                   \
@@ -77,6 +87,8 @@ static int option_read(struct options *o, struct str text)
         o->bare_newlines = value != 0;
     else if (str_eq(name, STR("implicit")))
         o->implicit = (uint16_t)value;
+    else if (str_eq(name, STR("greeting_delay")))
+        o->greeting_delay = (int64_t)value * 1000;
     else if (str_eq(name, STR("grace")))
         o->grace = (int64_t)value * 1000;
     else
@@ -134,9 +146,9 @@ int main(int argc, char **argv)
     const struct spool_config spool_config = {.directory = argv[1], .max_bytes = o.spool_bytes};
     enum receiver_tls starttls = o.certificates_n ? RECEIVER_TLS_STARTTLS : RECEIVER_TLS_NONE;
     const struct receiver_listen listen[] = {
-        {"127.0.0.1", (uint16_t)port, starttls},
-        {"::1", (uint16_t)port, starttls},
-        {"127.0.0.1", o.implicit, RECEIVER_TLS_IMPLICIT},
+        {"127.0.0.1", (uint16_t)port, starttls, o.proxy_from_n > 0},
+        {"::1", (uint16_t)port, starttls, false},
+        {"127.0.0.1", o.implicit, RECEIVER_TLS_IMPLICIT, o.proxy_from_n > 0},
     };
     struct tls_context *tls = NULL;
     int rc = o.certificates_n ? tls_context_new(o.pairs, o.certificates_n, &tls, &e) : 0;
@@ -144,17 +156,25 @@ int main(int argc, char **argv)
         rc = returnpath_set_new(&returnpath, &set, &e);
     if (rc == 0)
         rc = spool_open(&spool_config, &spool, &e);
+    struct receiver_settings settings = {
+        .hostname = "mx.example",
+        .returnpath = set,
+        .limits = o.limits,
+        .tls = tls,
+        .tls_require = o.tls_require,
+        .bare_newlines = o.bare_newlines,
+        .greeting_delay = o.greeting_delay,
+        .proxy_from = o.proxy_from,
+        .proxy_from_n = o.proxy_from_n,
+        .xclient_from = o.xclient_from,
+        .xclient_from_n = o.xclient_from_n,
+    };
     if (rc == 0) {
         const struct receiver_config config = {
-            .hostname = "mx.example",
+            .settings = settings,
             .listen = listen,
             .listen_n = o.implicit ? 3 : 2,
-            .tls = tls,
-            .tls_require = o.tls_require,
-            .bare_newlines = o.bare_newlines,
             .threads = o.threads,
-            .returnpath = set,
-            .limits = o.limits,
             .spool = spool,
             .counters = &counters,
         };
@@ -163,6 +183,7 @@ int main(int argc, char **argv)
     if (rc < 0) {
         fprintf(stderr, "%s\n", e.text);
         tls_context_unref(tls);
+        returnpath_set_unref(set);
         spool_free(spool);
         return 1;
     }
@@ -177,7 +198,8 @@ int main(int argc, char **argv)
             break;
         rc = tls_context_new(o.pairs, o.certificates_n, &tls, &e);
         if (rc == 0) {
-            receiver_use_tls(receiver, tls);
+            settings.tls = tls;
+            rc = receiver_reload(receiver, &settings, &e);
             tls_context_unref(tls);
         }
         printf("%s\n", rc == 0 ? "reloaded" : e.text);

@@ -12,17 +12,19 @@ DOMAIN = "bounces.example.test"
 KEY = bytes(range(32))  # of id a, in every configuration of these tests
 
 
-def signed(address, purpose="b", day=None):
+def signed(address, purpose="b", day=None, domain=DOMAIN, key_id="a", key=KEY, payload=None,
+           limit=64):
     """A return path that proves that we sent mail to address (docs/return-path.md); purpose b, c or
-    u. The tests' own words, so that they need no program to mint."""
+    u; payload: an opaque id, or stream=user=domain. The tests' own words, so that they need no
+    program to mint."""
     digits = "abcdefghijklmnopqrstuvwxyz234567"
     day = int(time.time()) // 86400 if day is None else day
     date = digits[day >> 10] + digits[day >> 5 & 31] + digits[day & 31]
-    head = f"b1{purpose}a{date}{address.replace('@', '=')}"
-    if len(head) > 47:
+    head = f"b1{purpose}{key_id}{date}{payload or address.replace('@', '=')}"
+    if len(head) > limit - 17:
         raise ValueError(f"{address} is too long for a signed return path")
-    mac = hmac.new(KEY, f"{head}@{DOMAIN}".lower().encode(), hashlib.sha256).digest()
-    return f"{head}-{base64.b32encode(mac[:10]).decode().lower()}@{DOMAIN}"
+    mac = hmac.new(key, f"{head}@{domain}".lower().encode(), hashlib.sha256).digest()
+    return f"{head}-{base64.b32encode(mac[:10]).decode().lower()}@{domain}"
 
 
 class Lost(Exception):

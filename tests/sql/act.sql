@@ -1,7 +1,7 @@
 -- What counts: verification, tokens that are used up, strikes, scopes, floods.
 BEGIN;
 \ir support/put.psql
-SELECT plan(68);
+SELECT plan(69);
 SELECT bouncemx.ensure_partitions('2026-01-01', '2026-07-01') > 0 AND NULL \g /dev/null
 
 -- ---- at once
@@ -20,8 +20,10 @@ DELETE FROM bouncemx.suppression;
 SELECT pg_temp.put('{"n":5,"key":"a@x","token":"token 1"}', '{"n":6,"key":"b@x","token":"new"}', '{"n":7,"key":"b@x","token":"new"}') IS NULL AND NULL \g /dev/null
 SELECT is(pg_temp.list(), '{b@x t1 tenant}', 'nor does it bring back what was removed');
 SELECT is(pg_temp.effect(7), 'repeat', 'twice in one batch: once');
+SELECT pg_temp.put('{"n":8,"key":"a@x","token":"token 1","capped":true}') IS NULL AND NULL \g /dev/null
+SELECT is(pg_temp.effect(8), 'repeat', 'nor is it a strike when it comes back weaker');
 SELECT results_eq($$SELECT events, hard, soft FROM bouncemx.token_seen WHERE token = 'token 1'$$,
-    'SELECT 3::bigint, pg_temp.id(1, 1), NULL::uuid', 'token_seen says who used it up');
+    'SELECT 4::bigint, pg_temp.id(1, 1), NULL::uuid', 'token_seen says who used it up');
 
 -- ---- what never acts
 SELECT pg_temp.put('{"n":10,"key":"n1@x","verification":"forged"}', '{"n":11,"key":"n2@x","verification":"expired"}',

@@ -19,7 +19,8 @@ for file in bin/bouncemx share/man/man1/bouncemx.1 share/man/man5/bouncemx.yaml.
     share/doc/bouncemx/README.md share/doc/bouncemx/LICENSE share/doc/bouncemx/CHANGELOG.md \
     share/doc/bouncemx/architecture.md share/doc/bouncemx/examples/bouncemx.yaml \
     lib/systemd/system/bouncemx.service lib/systemd/system/bouncemx-receive.service \
-    lib/systemd/system/bouncemx-process.service lib/sysusers.d/bouncemx.conf \
+    lib/systemd/system/bouncemx-process.service lib/systemd/system/bouncemx.socket \
+    lib/systemd/system/bouncemx-receive.socket lib/sysusers.d/bouncemx.conf \
     lib/tmpfiles.d/bouncemx.conf share/bouncemx/shipped.rules; do
     [[ -s $file ]] || fail "not installed, or empty: $file"
 done
@@ -47,7 +48,7 @@ if command -v systemd-analyze >/dev/null; then
         # The program is not at its place on this host: check all but that.
         sed "s|^ExecStart=[^ ]*|ExecStart=/bin/true|" "$unit" >"$root/units/${unit##*/}"
     done
-    wrong=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify "$root"/units/*.service 2>&1 | grep -F "$root/units/" || true)
+    wrong=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify "$root"/units/* 2>&1 | grep -F "$root/units/" || true)
     [[ -z $wrong ]] || fail "systemd: $wrong"
 fi
 [[ -s $source/LICENSE ]] && cmp -s "$source/LICENSE" share/doc/bouncemx/LICENSE || fail "LICENSE differs"

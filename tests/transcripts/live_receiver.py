@@ -36,7 +36,7 @@ class Receiver:
     def __init__(self, **options):
         self.folder = tempfile.mkdtemp()
         self.port = free_port()
-        self.counters = {}
+        self.counters, self.errors = {}, ""
         words = [f"{name}={each}" for name, value in options.items()
                  for each in (value if isinstance(value, list) else [value])]
         self.process = subprocess.Popen(
@@ -54,6 +54,7 @@ class Receiver:
 
     def end(self):
         out, err = self.process.communicate(timeout=30)
+        self.errors = err
         self.counters = dict((k, int(v)) for k, v in (l.split("=") for l in out.split()))
         if self.process.returncode != 0:
             raise AssertionError(f"ended with {self.process.returncode}: {err}")
@@ -71,6 +72,16 @@ class Receiver:
             self.process.stdout.close()
             self.process.stderr.close()
             shutil.rmtree(self.folder)
+
+    def stored(self):
+        """All segments, one behind the other."""
+        found = b""
+        for folder, _, names in os.walk(self.folder):
+            for name in sorted(names):
+                if name.endswith(".seg"):
+                    with open(os.path.join(folder, name), "rb") as f:
+                        found += f.read()
+        return found
 
     def memory(self):
         with open(f"/proc/{self.process.pid}/status") as f:
@@ -166,12 +177,7 @@ class Live(unittest.TestCase):
                 c.say("..dot of a kind that no other place holds\r\n.", "250 2.0.0")
             r.terminate()
             r.end()
-            found = b""
-            for folder, _, names in os.walk(r.folder):
-                for name in names:
-                    if name.endswith(".seg"):
-                        with open(os.path.join(folder, name), "rb") as f:
-                            found += f.read()
+            found = r.stored()
             self.assertIn(b"Received: from client.example ([127.0.0.1])\r\n\tby mx.example with SMTP "
                           b"id ", found)
             self.assertIn(b"+0000\r\n.dot of a kind that no other place holds\r\n", found)

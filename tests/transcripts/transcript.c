@@ -145,6 +145,14 @@ static void read_directive(struct transcript *t, struct str line)
         t->in_clear = true;
     } else if (str_eq(name, STR("@tls-require"))) {
         t->config.tls_require = true;
+    } else if (str_eq(name, STR("@xclient"))) {
+        t->config.xclient = true;
+    } else if (str_eq(name, STR("@helo"))) {
+        t->helo = rest;
+    } else if (str_eq(name, STR("@client"))) {
+        t->named = rest;
+    } else if (str_eq(name, STR("@refuse-recipients"))) {
+        t->recipients = number(rest);
     } else if (str_eq(name, STR("@protocol"))) {
         t->protocol = rest;
     } else if (str_eq(name, STR("@closed"))) {
@@ -209,6 +217,7 @@ static void store(const struct transcript *t, struct smtp_session *s, struct out
                         STR_ARG(r->recipient), STR_ARG(r->token_id), r->day,
                         STR_ARG(r->stream)) == 0);
     }
+    snprintf(o->helo, sizeof(o->helo), "%.*s", STR_ARG(e.helo));
     snprintf(o->protocol, sizeof(o->protocol), "%.*s", STR_ARG(e.protocol));
     buf_clear(&o->last);
     REQUIRE(buf_add(&o->last, buf_str(&o->body)) == 0);
@@ -232,7 +241,14 @@ void transcript_feed(const struct transcript *t, struct smtp_session *s, struct 
             break;
         case SMTP_EV_MAIL:
             if (t->room < (int64_t)ev.size)
-                smtp_session_refuse_mail(s, REPLY_SPOOL_FULL);
+                smtp_session_refuse(s, REPLY_SPOOL_FULL);
+            break;
+        case SMTP_EV_RCPT:
+            if (t->recipients >= 0 && o->recipients++ >= t->recipients)
+                smtp_session_refuse(s, REPLY_ADDRESS_RECIPIENTS);
+            break;
+        case SMTP_EV_XCLIENT:
+            snprintf(o->client, sizeof(o->client), "%.*s", STR_ARG(ev.bytes));
             break;
         case SMTP_EV_DATA:
         case SMTP_EV_DROP:
@@ -291,6 +307,10 @@ void transcript_compare(const struct transcript *t, const struct outcome *o, boo
         die(how, STR("truncated or not"));
     if (t->body.n > 0 && !str_eq(buf_str(&t->body_bytes), buf_str(&o->last)))
         die(how, buf_str(&o->last));
+    if (t->named.n > 0 && !str_eq(t->named, str_c(o->client)))
+        die(how, str_c(o->client));
+    if (t->helo.n > 0 && !str_eq(t->helo, str_c(o->helo)))
+        die(how, str_c(o->helo));
     /* RFC 3848, RFC 6531 section 4.3: an S behind all but "SMTP". */
     struct str protocol = str_c(o->protocol);
     if (inside_tls && !str_eq(protocol, STR("SMTP")) && o->stored > 0) {
@@ -347,7 +367,7 @@ struct transcript *transcript_read(const char *path)
         .bad_commands = 20,
         .scratch = &t->scratch,
     };
-    t->stored = t->size = -1;
+    t->stored = t->size = t->recipients = -1;
     t->room = INT64_MAX;
     t->secured_at = SIZE_MAX;
     buf_init(&t->client, BYTES_MAX);

@@ -8,6 +8,10 @@
  *   @limit NAME NUMBER    message_bytes, keep_bytes, recipients, null_sender_recipients,
  *                         bad_commands, unknown_recipients; before the first C
  *   @bare-newlines        a <CR> or <LF> alone is accepted in content
+ *   @refuse-recipients NUMBER  all but that many recipients are refused: too many in this minute
+ *   @xclient              the peer may use XCLIENT
+ *   @helo NAME            of the last message
+ *   @client ADDRESS       what XCLIENT said last
  *   T:                    the TLS handshake that STARTTLS asked for is done here
  *   @starttls             it is offered
  *   @implicit-tls         TLS from the first byte on
@@ -49,9 +53,9 @@ struct transcript {
     size_t stores_n;
     bool truncated, closed, implicit, in_clear;
     int64_t room;
-    size_t secured_at;    /* in client; SIZE_MAX: never */
-    int64_t stored, size; /* -1: not said */
-    struct str from, to, says, body, protocol;
+    size_t secured_at;                /* in client; SIZE_MAX: never */
+    int64_t stored, size, recipients; /* -1: not said */
+    struct str from, to, says, body, protocol, helo, named;
     struct buf body_bytes;
     struct arena scratch;
     struct returnpath_reader *reader;
@@ -66,7 +70,8 @@ struct outcome {
     int64_t stored;
     uint64_t size;
     bool truncated, closed, secured;
-    char protocol[16];
+    int64_t recipients; /* that were asked for */
+    char protocol[16], client[64], helo[256];
 };
 
 struct transcript *transcript_read(const char *path);

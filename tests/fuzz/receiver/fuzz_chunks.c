@@ -45,7 +45,7 @@ static void play(const struct smtp_config *config, struct str bytes, struct resu
         else if (ev.kind == SMTP_EV_END)
             end(s, r);
         else
-            REQUIRE(ev.kind == SMTP_EV_REPLY || ev.kind == SMTP_EV_MAIL);
+            REQUIRE(ev.kind == SMTP_EV_REPLY || ev.kind == SMTP_EV_MAIL || ev.kind == SMTP_EV_RCPT);
     }
     REQUIRE(smtp_session_phase(s) == SMTP_PHASE_COMMAND && smtp_session_rest(s).n == 0);
     smtp_session_free(s);

@@ -18,7 +18,7 @@ struct trace {
     struct buf events; /* all that came out in order, a body at its end */
     struct buf body;
     bool closed;
-    unsigned stored;
+    unsigned stored, recipients;
 };
 
 static void end(struct smtp_session *s, struct trace *t)
@@ -67,6 +67,14 @@ static void play(struct smtp_session *s, struct str bytes, struct trace *t)
             break;
         case SMTP_EV_MAIL:
             break;
+        case SMTP_EV_RCPT:
+            /* Each fifth recipient comes too soon. */
+            if (t->recipients++ % 5 == 4)
+                smtp_session_refuse(s, REPLY_ADDRESS_RECIPIENTS);
+            break;
+        case SMTP_EV_XCLIENT:
+            REQUIRE(buf_add(&t->events, ev.bytes) == 0);
+            break;
         case SMTP_EV_STARTTLS:
             REQUIRE(!t->closed && smtp_session_phase(s) == SMTP_PHASE_TLS);
             break;
@@ -109,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .recipients = 3,
         .starttls = data[0] & 4,
         .tls_require = data[0] & 8,
+        .xclient = data[0] & 64,
         .bad_commands = data[0] & 1 ? 0 : 5,
         .unknown_recipients = data[0] & 2 ? 0 : 3,
         .null_sender_recipients = data[0] & 16 ? 2 : 0,

@@ -160,6 +160,16 @@ static void test_mistakes(void **state)
          "'.', '_' and '-', at most 64\n"},
         {LEAST "attribution: {token_headers: X-Token}\n",
          "c.yaml:3:30: attribution.token_headers: \"X-Token\": expected a list of 0 to 16 items\n"},
+        {LEAST "feedback: {sources: [{domain: nodot}]}\n",
+         "c.yaml:3:31: feedback.sources[].domain: \"nodot\": expected a domain such as "
+         "bounces.example.com\n"},
+        {LEAST "feedback: {resolvers: [dns.example.com]}\n",
+         "c.yaml:3:24: feedback.resolvers[]: \"dns.example.com\": expected the address of a DNS "
+         "server "
+         "such as 192.0.2.53 or ::1@5353\n"},
+        {LEAST "feedback: {sources: [{domain: a.example}], timeout: 2s}\n"
+               "processor: {watchdog: 1s}\n",
+         "c.yaml: feedback.timeout: \"2s\": expected less than processor.watchdog, which is 1s\n"},
         {LEAST "tls: {certificates: [{certificate: '', key: /dev/null}]}\n",
          "c.yaml:3:36: tls.certificates[].certificate: \"\": expected a path\n"},
         {"domains: [{name: b.example.com}]\nspool: {directory: /dev/null}\n",
@@ -347,22 +357,49 @@ static void test_default_follows_small_segments(void **state)
     place_remove(&p);
 }
 
-static void test_later_keys_warn(void **state)
+static void test_proxies(void **state)
 {
     (void)state;
+    static const struct {
+        struct str text;
+        const char *said;
+        unsigned mistakes;
+    } t[] = {
+        {STR_INIT(LEAST "listen: [{address: 127.0.0.1, proxy: true}]\n"
+                        "receiver: {proxy_from: [192.0.2.1, '2001:db8::/32']}\n"),
+         "", 0},
+        {STR_INIT(LEAST "listen: [{address: 127.0.0.1, proxy: true}]\n"),
+         "c.yaml:3:10: listen[].proxy: \"true\": receiver.proxy_from is empty: nobody could "
+         "connect\n",
+         1},
+        {STR_INIT(LEAST "receiver: {proxy_from: [192.0.2.0/24]}\n"),
+         "c.yaml:3:25: warning: receiver.proxy_from: no entry of listen has proxy: true\n", 0},
+        {STR_INIT(LEAST "receiver: {xclient_from: [192.0.2.1/24]}\n"),
+         "c.yaml:3:27: receiver.xclient_from[]: \"192.0.2.1/24\": expected an address or a network "
+         "such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32, with no bit set behind the prefix\n",
+         1},
+        {STR_INIT(LEAST "receiver: {xclient_from: [proxy.example]}\n"),
+         "c.yaml:3:27: receiver.xclient_from[]: \"proxy.example\": expected an address or a "
+         "network such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32, with no bit set behind the "
+         "prefix\n",
+         1},
+    };
     struct place p;
-    struct config *c = NULL;
     place_make(&p);
-    assert_int_equal(load(&p,
-                          STR(LEAST "tls: {require: false}\n"
-                                    "limits: {messages_per_minute: 5, unknown_recipients: 20}\n"
-                                    "receiver: {user: someone}\n"),
-                          &c),
-                     0);
-    assert_string_equal(p.said,
-                        "c.yaml:5:18: warning: receiver.user: has no effect in this version\n");
-    assert_int_equal(p.mistakes, 0);
-    config_free(c);
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        struct config *c = NULL;
+        assert_int_equal(load(&p, t[i].text, &c), t[i].mistakes ? -EINVAL : 0);
+        assert_string_equal(p.said, t[i].said);
+        assert_int_equal(p.mistakes, t[i].mistakes);
+        if (i == 0) {
+            char text[NETWORK_TEXT];
+            assert_true(c->listen[0].proxy);
+            assert_int_equal(c->receiver.proxy_n, 2);
+            network_format(&c->receiver.proxy_from[1], text);
+            assert_string_equal(text, "2001:db8::/32");
+        }
+        config_free(c);
+    }
     place_remove(&p);
 }
 
@@ -516,7 +553,7 @@ int main(void)
         cmocka_unit_test(test_file_too_large),
         cmocka_unit_test(test_defaults_and_values),
         cmocka_unit_test(test_default_follows_small_segments),
-        cmocka_unit_test(test_later_keys_warn),
+        cmocka_unit_test(test_proxies),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_messages_are_safe),
         cmocka_unit_test(test_conf_is_in_step),

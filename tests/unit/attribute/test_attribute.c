@@ -114,6 +114,24 @@ static const struct situation order[] = {
      .want = {KIM, ATTRIBUTION_RETURNED_TOKEN, VALID}},
     {"a valid one behind a forged one", .to = PLAIN, .return_path = "{b!:" LEE "}",
      .message_id = "{b:" KIM "}", .want = {KIM, ATTRIBUTION_RETURNED_TOKEN, VALID}},
+    {"a bounce by an unsubscribe token inside is not the return path's", .to = PLAIN, FINAL_KIM,
+     .list_unsubscribe = "<mailto:{u:" KIM "}>",
+     .want = {KIM, ATTRIBUTION_RETURNED_TOKEN, VALID, .medium = true}},
+    {"a bounce by a complaint token inside", .to = PLAIN, FINAL_KIM, .cfbl_address = "{c:" KIM "}",
+     .want = {KIM, ATTRIBUTION_RETURNED_TOKEN, VALID, .medium = true}},
+    {"a bounce by an opaque complaint token inside", .to = PLAIN, FINAL_KIM,
+     .cfbl_address = "{c#" ID "}",
+     .want = {NULL, ATTRIBUTION_RETURNED_TOKEN, ATTRIBUTION_WAITING, .medium = true,
+              .token_id = ID}},
+    {"a delay by an unsubscribe token inside", .kind = REPORT_DELAYED, .to = PLAIN, FINAL_KIM,
+     .list_unsubscribe = "<mailto:{u:" KIM "}>",
+     .want = {KIM, ATTRIBUTION_RETURNED_TOKEN, VALID, .medium = true}},
+    {"a bounce token inside, and an unsubscribe token too", .to = PLAIN, FINAL_KIM,
+     .return_path = "{b:" KIM "}", .list_unsubscribe = "<mailto:{u:" KIM "}>",
+     .want = {KIM, ATTRIBUTION_RETURNED_TOKEN, VALID}},
+    {"a complaint by an unsubscribe token inside is as sure as any", .kind = REPORT_COMPLAINT,
+     .to = FBL, FINAL_KIM, .list_unsubscribe = "<mailto:{u:" KIM "}>",
+     .want = {KIM, ATTRIBUTION_RETURNED_TOKEN, VALID}},
     {"a token inside is of its own domain", .kind = REPORT_COMPLAINT, .to = FBL,
      .return_path = "{b@:" KIM "}",
      .want = {KIM, ATTRIBUTION_RETURNED_TOKEN, VALID, .tenant = "t2", .stream = "s2"}},
@@ -407,10 +425,11 @@ static void test_purposes(void **state)
                 .want = {KIM, ATTRIBUTION_TOKEN, ok ? VALID : ATTRIBUTION_WRONG_PURPOSE}});
             /* Inside, any purpose proves that the message was sent; not that one wants out. */
             bool out = kind == REPORT_UNSUBSCRIBE;
+            bool weak = fits[kind] == 'b' && !ok;
             check_situation(&(struct situation){
                 kind_names[kind], .kind = (enum report_kind)kind, .to = PLAIN, .return_path = to[p],
                 .want = {out ? NULL : KIM, out ? ATTRIBUTION_NONE : ATTRIBUTION_RETURNED_TOKEN,
-                         out ? ATTRIBUTION_UNSIGNED : VALID}});
+                         out ? ATTRIBUTION_UNSIGNED : VALID, .medium = weak}});
         }
 }
 

@@ -158,12 +158,34 @@ static void test_threads(void **state)
     peers_free(p);
 }
 
+/* Messages and recipients have a count each, and begin anew together. */
+static void test_recipients(void **state)
+{
+    (void)state;
+    struct peers *p = table(10);
+    struct sockaddr_storage a = address("192.0.2.1");
+    struct peer *peer;
+    assert_true(peers_enter(p, &a, 0, 5, &peer));
+    for (int minute = 5; minute < 7; minute++) {
+        for (int i = 0; i < 3; i++)
+            assert_true(peers_recipient(p, peer, 3, minute));
+        assert_false(peers_recipient(p, peer, 3, minute));
+        assert_true(peers_recipient(p, peer, 0, minute));
+        assert_true(peers_recipient(p, NULL, 3, minute));
+        assert_true(peers_message(p, peer, 1, minute));
+        assert_false(peers_message(p, peer, 1, minute));
+        assert_false(peers_recipient(p, peer, 3, minute));
+    }
+    peers_leave(p, peer);
+    peers_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_connections), cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_messages),    cmocka_unit_test(test_full),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_connections), cmocka_unit_test(test_recipients),
+        cmocka_unit_test(test_networks),    cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_full),        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

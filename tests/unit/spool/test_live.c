@@ -238,10 +238,8 @@ static void damaged_mark_is_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(readers_follow_writers),
-        TEST(writer_is_killed),
-        TEST(mark_survives_its_worker),
-        TEST(mark_has_its_room_with_the_lane),
+        TEST(readers_follow_writers),   TEST(writer_is_killed),
+        TEST(mark_survives_its_worker), TEST(mark_has_its_room_with_the_lane),
         TEST(damaged_mark_is_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
