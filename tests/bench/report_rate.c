@@ -1,12 +1,12 @@
-/* report_rate.c - messages a second of report_read over a folder, beside a bare GMime walk of the
- * same files in the same run, and peak memory.
- * Usage: report_rate FOLDER [ROUNDS]. Files are read into memory first. */
-#include "base/clock.h"
+/* report_rate.c - messages a second of processor time of report_read over a folder, beside a bare
+ * GMime walk of the same files in the same run, and peak memory. Usage: report_rate FOLDER
+ * [ROUNDS]. Files are read into memory first. */
 #include "parser/report.h"
 
 #include <dirent.h>
 #include <gmime/gmime.h>
 #include <sys/resource.h>
+#include <time.h>
 
 static struct str *messages;
 static size_t messages_n;
@@ -74,9 +74,18 @@ static void read_report(struct arena *a, struct str message)
     arena_reset(a);
 }
 
+/* Of the processor's time, in microseconds: both are one thread that waits for nothing, and what
+ * else the machine does must not decide which is faster. */
+static int64_t cpu_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
 static double seconds(int64_t from)
 {
-    return (double)(clock_monotonic() - from) / 1e6;
+    return (double)(cpu_time() - from) / 1e6;
 }
 
 int main(int argc, char **argv)
@@ -97,12 +106,12 @@ int main(int argc, char **argv)
     getrusage(RUSAGE_SELF, &use);
     long peak = use.ru_maxrss;
     for (long k = 0; k < rounds; k++) {
-        int64_t start = clock_monotonic();
+        int64_t start = cpu_time();
         for (size_t i = 0; i < messages_n; i++)
             walk(messages[i]);
         double took = seconds(start);
         walk_best = took < walk_best ? took : walk_best;
-        start = clock_monotonic();
+        start = cpu_time();
         for (size_t i = 0; i < messages_n; i++)
             read_report(&a, messages[i]);
         took = seconds(start);

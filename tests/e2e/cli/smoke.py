@@ -124,6 +124,10 @@ def test(setup):
     expect(attempts.get("forged") == 1, f"report forged: {attempts}")
     csv = setup.command("report", "unmatched", "--csv", "--since", "2026-01-01").out
     expect(csv.startswith('"day","reporter"'), csv)
+    csv = setup.command("report", "blocks", "--csv").out
+    expect(csv.startswith('"day","listed_address","blocklist","lookup_url"'), csv)
+    facts = setup.json_lines("show", row["event_id"])[0]
+    expect({"listed_address", "last_attempt", "envelope_id", "dkim_domain"} <= set(facts), f"{facts}")
     setup.command("report", "forged", "--since", "yesterday", code=2)
     setup.command("report", "forged", "--json", "--csv", code=2)
 
