@@ -106,12 +106,17 @@ BEGIN
             SELECT c.ordinality::integer AS n, c.event_id, c.token, c.token_day, c.arrives,
                    bouncemx.use_of(c.unnest, c.kind) AS use, c.unnest AS effect
               FROM ROWS FROM (unnest(candidates), unnest(effects)) WITH ORDINALITY c),
+        -- What a hard bounce used up makes no strike after it: replayed once the address was taken off
+        -- the list, it would count a second time.
         seen AS (
             INSERT INTO bouncemx.token_seen AS s (
                 token, day, events, hard, strike, soft, complaint, unsubscribe)
             SELECT c.token, c.token_day, count(*) FILTER (WHERE c.arrives),
                    ids[min(c.n) FILTER (WHERE c.use = 'hard')],
-                   ids[min(c.n) FILTER (WHERE c.use = 'strike')],
+                   CASE WHEN least(min(c.n) FILTER (WHERE c.use = 'hard'),
+                                   min(c.n) FILTER (WHERE c.use = 'strike'))
+                             = min(c.n) FILTER (WHERE c.use = 'strike')
+                        THEN ids[min(c.n) FILTER (WHERE c.use = 'strike')] END,
                    ids[min(c.n) FILTER (WHERE c.use = 'soft')],
                    ids[min(c.n) FILTER (WHERE c.use = 'complaint')],
                    ids[min(c.n) FILTER (WHERE c.use = 'unsubscribe')]
@@ -122,16 +127,13 @@ BEGIN
             ON CONFLICT (token, day) DO UPDATE
                SET events = s.events + excluded.events,
                    hard = coalesce(s.hard, excluded.hard),
-                   strike = coalesce(s.strike, excluded.strike),
+                   strike = coalesce(s.strike, CASE WHEN s.hard IS NULL THEN excluded.strike END),
                    soft = coalesce(s.soft, excluded.soft),
                    complaint = coalesce(s.complaint, excluded.complaint),
                    unsubscribe = coalesce(s.unsubscribe, excluded.unsubscribe)
             RETURNING s.token, s.day, s.events, s.hard, s.strike, s.soft, s.complaint, s.unsubscribe)
-        -- What a hard bounce used up makes no strike after it: replayed once the address was taken off
-        -- the list, it would count a second time.
         SELECT array_agg(CASE WHEN c.token IS NULL OR c.use IS NULL
-                                OR c.event_id IN (s.hard, s.soft, s.complaint, s.unsubscribe)
-                                OR c.event_id = s.strike AND (s.hard IS NULL OR c.event_id < s.hard)
+                                OR c.event_id IN (s.hard, s.strike, s.soft, s.complaint, s.unsubscribe)
                               THEN c.effect ELSE 'repeat' END ORDER BY c.n),
                bool_or(s.events > k.events_of_token)
           INTO effects, flooded

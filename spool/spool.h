@@ -129,7 +129,8 @@ int spool_prune(struct spool *s, unsigned lane, struct spool_position position, 
 typedef void (*spool_wake_fn)(void *ctx);
 
 /* Takes the lane's lock, starts a new segment higher than all before, and the sync thread.
- * Errors: -EBUSY (another process writes this lane), -ENOSPC, -EIO. */
+ * On a full disk it begins without one: appending gives -ENOSPC until there is room.
+ * Errors: -EBUSY (another process writes this lane), -EIO. */
 int spool_lane_open(struct spool *s, unsigned lane, spool_wake_fn wake, void *ctx,
                     struct spool_lane **ret, struct err *e);
 

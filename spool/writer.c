@@ -37,7 +37,9 @@ int writer_open(struct writer *w, const struct spool *s, unsigned lane, struct e
     if (w->last_number >= INT64_MAX)
         return err_set(e, -EIO, "lane %u of %s has used up its segment numbers", lane,
                        s->directory);
-    return segment_start(w, 0, e);
+    /* On a full disk a lane begins without one: it refuses mail until there is room. */
+    rc = segment_start(w, 0, e);
+    return rc == -ENOSPC ? 0 : rc;
 }
 
 /* Writes entries of g from index i on, as many as the segment takes. Returns the index behind them

@@ -14,8 +14,8 @@ struct writer {
     uint64_t last_number;
 };
 
-/* Starts a segment above all that the lane has. After an error writer_close is fine. -ENOSPC, -EIO,
- * and what a folder that can't be read says. */
+/* Starts a segment above all that the lane has; on a full disk none yet. After an error
+ * writer_close is fine. -EIO, and what a folder that can't be read says. */
 int writer_open(struct writer *w, const struct spool *s, unsigned lane, struct err *e);
 
 /* Writes and syncs the group, over as many segments as it takes, and sets each entry's result: 0,
