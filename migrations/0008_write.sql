@@ -1,57 +1,11 @@
--- What a report says beside its verdict: of the message that came back, of the attempt, and of a block
--- whose list. A row that has none of it is no longer than before: its NULLs fit into its header.
-
-ALTER TABLE bouncemx.message
-    ADD COLUMN envelope_id text,
-    ADD COLUMN arrival_date text,
-    ADD COLUMN source_ip text,
-    ADD COLUMN original_from text,
-    ADD COLUMN original_to text,
-    ADD COLUMN original_return_path text,
-    ADD COLUMN original_date text,
-    ADD COLUMN original_subject_hash bigint,
-    ADD COLUMN feedback_id text,
-    ADD COLUMN list_id text,
-    ADD COLUMN list_unsubscribe text,
-    ADD COLUMN cfbl_address text,
-    ADD COLUMN cfbl_feedback_id text,
-    ADD COLUMN dkim_domain text;
-COMMENT ON COLUMN bouncemx.message.envelope_id IS 'Original-Envelope-Id of a delivery report (RFC 3464 section 2.2.1), xtext decoded: the ENVID that the sender gave.';
-COMMENT ON COLUMN bouncemx.message.arrival_date IS 'Arrival-Date of the report (RFC 3464 section 2.2.5, RFC 5965 section 3.2), as it stands: when the reporting host got the message.';
-COMMENT ON COLUMN bouncemx.message.source_ip IS 'Source-IP of a feedback report (RFC 5965 section 3.2), as it stands.';
-COMMENT ON COLUMN bouncemx.message.original_from IS 'Address in From of the message that is reported on.';
-COMMENT ON COLUMN bouncemx.message.original_to IS 'Address in the first To of the message that is reported on: never proof of whom the report is about.';
-COMMENT ON COLUMN bouncemx.message.original_return_path IS 'Envelope sender of the message that is reported on: its Return-Path, else Original-Mail-From of a feedback report.';
-COMMENT ON COLUMN bouncemx.message.original_date IS 'Date of the message that is reported on, as it stands.';
-COMMENT ON COLUMN bouncemx.message.original_subject_hash IS 'FNV-1a of the Subject of the message that is reported on, in UTF-8: equal for equal subjects; the words are not kept. NULL: it has none.';
-COMMENT ON COLUMN bouncemx.message.feedback_id IS 'Feedback-ID of the message that is reported on.';
-COMMENT ON COLUMN bouncemx.message.list_id IS 'List-Id of the message that is reported on (RFC 2919).';
-COMMENT ON COLUMN bouncemx.message.list_unsubscribe IS 'List-Unsubscribe of the message that is reported on (RFC 2369).';
-COMMENT ON COLUMN bouncemx.message.cfbl_address IS 'CFBL-Address of the message that is reported on (RFC 9477), the address alone.';
-COMMENT ON COLUMN bouncemx.message.cfbl_feedback_id IS 'CFBL-Feedback-ID of the message that is reported on (RFC 9477).';
-COMMENT ON COLUMN bouncemx.message.dkim_domain IS 'd= of the first DKIM-Signature of the message that is reported on (RFC 6376), lower-case; not verified.';
-
-ALTER TABLE bouncemx.event
-    ADD COLUMN last_attempt text,
-    ADD COLUMN retry_until text,
-    ADD COLUMN final_log_id text,
-    ADD COLUMN listed_address inet,
-    ADD COLUMN blocklist text,
-    ADD COLUMN lookup_url text;
-COMMENT ON COLUMN bouncemx.event.last_attempt IS 'Last-Attempt-Date of the report (RFC 3464 section 2.3.7), as it stands.';
-COMMENT ON COLUMN bouncemx.event.retry_until IS 'Will-Retry-Until of the report (RFC 3464 section 2.3.9), as it stands.';
-COMMENT ON COLUMN bouncemx.event.final_log_id IS 'Final-Log-ID of the report (RFC 3464 section 2.3.8): the refusing host''s name for it.';
-COMMENT ON COLUMN bouncemx.event.listed_address IS 'Of a block: the sending host''s address that the words name.';
-COMMENT ON COLUMN bouncemx.event.blocklist IS 'Of a block: the list that it stands on, by its name in DNS.';
-COMMENT ON COLUMN bouncemx.event.lookup_url IS 'Of a block: the page that explains the listing or takes it back, as the refusing host gave it.';
+-- Writing, and resolving what waited.
 
 DROP FUNCTION bouncemx.write_messages(
-    text, uuid[], timestamptz[], text[], text[], text[], text[], text[], text[], bigint[],
-    boolean[], text[], text[], text[], text[], text[], text[], text[], text[], bytea[], bytea[],
+    text, uuid[], timestamptz[], text[], text[], text[], text[], text[], text[], bigint[], boolean[],
+    text[], text[], text[], text[], text[], text[], text[], bytea[],
     uuid[], timestamptz[], text[], text[], text[], text[], text[], text[], text[], boolean[],
-    boolean[], boolean[], text[], text[], text[], text[], text[], text[], text[], text[],
-    smallint[], text[], text[], bigint[], text[], text[], text[], text[], text[], text[], text[],
-    date[], text[], boolean[], boolean[], bytea[]);
+    boolean[], boolean[], text[], text[], text[], text[], text[], text[], text[], text[], smallint[],
+    text[], text[], bigint[], text[], text[], text[], text[]);
 
 CREATE FUNCTION bouncemx.write_messages(
     the_node text,
@@ -267,118 +221,148 @@ COMMENT ON FUNCTION bouncemx.write_messages(
     text[])
     IS 'Writes a batch: messages, what their events do to the list, raw bytes, events. Arrays m_* have one element a message (m_rcpt_to: the recipients, a line each), e_* one an event. Returns how many messages were new; those that stand already change nothing.';
 
--- ---- showing -----------------------------------------------------------------------------------
+CREATE FUNCTION bouncemx.is_other(final_recipient text, the_key text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(bouncemx.address_key(final_recipient) <> the_key COLLATE "C", false);
+COMMENT ON FUNCTION bouncemx.is_other(text, text) IS 'Does a report name another address as the final recipient than that of this key?';
 
-DROP FUNCTION bouncemx.events(bigint, uuid);
-DROP FUNCTION bouncemx.event_of(uuid);
-CREATE OR REPLACE VIEW bouncemx.event_shown AS
-    SELECT e.id AS event_id, bouncemx.message_of(e.id) AS message_id, e.received_at, e.kind,
-           e.address, e.address_key, e.final_recipient, e.source, e.verified, e.forwarded,
-           e.trusted, e.class, e.category, e.fault, e.is_hard AS hard, e.confidence, e.rule,
-           e.mx_operator AS operator, e.action, e.status, e.reply_code, e.diagnostic,
-           e.evidence_text AS evidence, e.fingerprint, e.reporting_mta, e.remote_mta,
-           e.original_message_id, e.feedback_type, e.tenant, e.stream, e.campaign, e.node,
-           e.verification, bouncemx.proof_of(e.verification) AS proof, e.token, e.token_day,
-           e.counts, e.capped, bouncemx.effect_in_words(e.effect, e.verification) AS effect,
-           e.last_attempt, e.retry_until, e.final_log_id, host(e.listed_address) AS listed_address,
-           e.blocklist, e.lookup_url
-      FROM bouncemx.event e;
-COMMENT ON COLUMN bouncemx.event_shown.last_attempt IS 'Last-Attempt-Date of the report (RFC 3464 section 2.3.7), as it stands.';
-COMMENT ON COLUMN bouncemx.event_shown.retry_until IS 'Will-Retry-Until of the report (RFC 3464 section 2.3.9), as it stands.';
-COMMENT ON COLUMN bouncemx.event_shown.final_log_id IS 'Final-Log-ID of the report (RFC 3464 section 2.3.8): the refusing host''s name for it.';
-COMMENT ON COLUMN bouncemx.event_shown.listed_address IS 'Of a block: the sending host''s address that the words name, as text.';
-COMMENT ON COLUMN bouncemx.event_shown.blocklist IS 'Of a block: the list that it stands on, by its name in DNS.';
-COMMENT ON COLUMN bouncemx.event_shown.lookup_url IS 'Of a block: the page that explains the listing or takes it back, as the refusing host gave it.';
+-- ---- what waited -------------------------------------------------------------------------------
 
-CREATE FUNCTION bouncemx.events(how_many bigint, before_id uuid)
-    RETURNS SETOF bouncemx.event_shown
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT * FROM bouncemx.event_shown v
-     WHERE before_id IS NULL OR v.event_id < before_id
-     ORDER BY v.event_id DESC
-     LIMIT how_many;
-END;
-COMMENT ON FUNCTION bouncemx.events(bigint, uuid) IS 'The newest events first (ids begin with their time), those before before_id (NULL: from the newest).';
+CREATE FUNCTION bouncemx.resolve(event_ids uuid[], times timestamptz[]) RETURNS bigint
+    LANGUAGE plpgsql AS $$
+DECLARE
+    candidates bouncemx.candidate[];
+    effects    bouncemx.event_effect[];
+BEGIN
+    IF coalesce(cardinality(event_ids), 0) = 0 THEN
+        RETURN 0;
+    END IF;
+    WITH resolved AS (
+        UPDATE bouncemx.event e
+           SET verification = 'sent', verified = true, trusted = true, address = s.recipient,
+               address_key = s.address_key, stream = coalesce(s.stream, e.stream),
+               campaign = coalesce(s.campaign, e.campaign),
+               original_message_id = coalesce(e.original_message_id, s.message_id),
+               forwarded = e.forwarded OR bouncemx.is_other(e.final_recipient, s.address_key),
+               capped = e.capped OR bouncemx.is_other(e.final_recipient, s.address_key)
+          FROM unnest(event_ids, times) w (id, received_at), bouncemx.sent s
+         WHERE e.id = w.id AND e.received_at = w.received_at AND e.verification = 'waiting'
+           AND s.day = e.token_day AND s.id = e.token_id
+        RETURNING e.*)
+    SELECT array_agg(ROW(
+               e.id, e.received_at, e.kind, e.tenant, e.stream, e.address, e.address_key,
+               e.verification, e.trusted, e.counts, e.capped, e.token, e.token_day, NULL, false,
+               e.class, e.category, e.confidence, e.rule, e.mx_operator, e.source, e.status,
+               e.diagnostic, e.evidence_text)::bouncemx.candidate ORDER BY e.id)
+      INTO candidates
+      FROM resolved e;
+    effects := bouncemx.act(candidates);
+    UPDATE bouncemx.event e
+       SET effect = c.unnest
+      FROM ROWS FROM (unnest(candidates), unnest(effects)) c
+     WHERE e.id = c.event_id AND e.received_at = c.received_at;
+    RETURN coalesce(cardinality(candidates), 0);
+END $$;
+COMMENT ON FUNCTION bouncemx.resolve(uuid[], timestamptz[]) IS 'Resolves waiting events (by id and time of receipt) whose rows stand in sent, and lets them act; the caller has taken them from event_waiting. Returns how many.';
 
-CREATE FUNCTION bouncemx.event_of(the_id uuid)
-    RETURNS TABLE (event_id uuid, message_id uuid, received_at timestamptz,
-                   kind bouncemx.event_kind, address text, address_key text, final_recipient text,
-                   source bouncemx.address_source, verified boolean, forwarded boolean,
-                   trusted boolean, verification bouncemx.verification, proof text, token text,
-                   token_day date, counts boolean, capped boolean, class bouncemx.bounce_class, category bouncemx.bounce_category,
-                   fault bouncemx.bounce_fault, hard boolean, confidence bouncemx.bounce_confidence,
-                   rule text, operator text, action bouncemx.event_action, status text,
-                   reply_code smallint, diagnostic text, evidence text, fingerprint bigint,
-                   reporting_mta text, remote_mta text, original_message_id text,
-                   feedback_type text, user_agent text, tenant text, stream text, campaign text,
-                   node text, effect text,
-                   client_address text, helo text, protocol text, tls text, mail_from text,
-                   rcpt_to text, size bigint, truncated boolean, reader text, subject text,
-                   header_from text,
-                   last_attempt text, retry_until text, final_log_id text, listed_address text,
-                   blocklist text, lookup_url text, envelope_id text, arrival_date text,
-                   source_ip text, original_from text, original_to text, original_return_path text,
-                   original_date text, original_subject_hash bigint, feedback_id text, list_id text,
-                   list_unsubscribe text, cfbl_address text, cfbl_feedback_id text, dkim_domain text)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT v.event_id, m.id, m.received_at, coalesce(v.kind, m.kind), v.address, v.address_key,
-           v.final_recipient, v.source, v.verified, v.forwarded, v.trusted, v.verification,
-           v.proof, v.token, v.token_day, v.counts, v.capped, v.class, v.category, v.fault,
-           v.hard, v.confidence, v.rule, v.operator, v.action, v.status, v.reply_code,
-           v.diagnostic, v.evidence, v.fingerprint, m.reporting_mta, v.remote_mta,
-           coalesce(v.original_message_id, m.original_message_id), m.feedback_type, m.user_agent,
-           v.tenant, v.stream, v.campaign, m.node, v.effect,
-           m.client_address, m.helo, m.protocol, m.tls, m.mail_from,
-           array_to_string(m.rcpt_to, E'\n'), m.size, m.truncated, m.reader, m.subject,
-           m.header_from,
-           v.last_attempt, v.retry_until, v.final_log_id, v.listed_address, v.blocklist,
-           v.lookup_url, m.envelope_id, m.arrival_date, m.source_ip, m.original_from, m.original_to,
-           m.original_return_path, m.original_date, m.original_subject_hash, m.feedback_id,
-           m.list_id, m.list_unsubscribe, m.cfbl_address, m.cfbl_feedback_id, m.dkim_domain
-      FROM bouncemx.message m
-      LEFT JOIN bouncemx.event_shown v
-        ON v.received_at = m.received_at
-       AND CASE WHEN the_id = bouncemx.message_of(the_id)
-                THEN v.event_id > the_id AND v.event_id <= bouncemx.last_of(the_id)
-                ELSE v.event_id = the_id END
-     WHERE m.id = bouncemx.message_of(the_id)
-       AND (v.event_id IS NOT NULL OR the_id = bouncemx.message_of(the_id))
-     ORDER BY v.event_id;
-END;
-COMMENT ON FUNCTION bouncemx.event_of(uuid) IS 'One event, or all of a message (one row with NULLs when it gave none), with the envelope of its message; rcpt_to has a line for each recipient.';
+CREATE FUNCTION bouncemx.sent_arrived() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ids   uuid[];
+    times timestamptz[];
+BEGIN
+    WITH taken AS (
+        DELETE FROM bouncemx.event_waiting w USING fresh s
+         WHERE w.day = s.day AND w.id = s.id AND (s.tenant IS NULL OR s.tenant = w.tenant)
+        RETURNING w.event_id, w.received_at)
+    SELECT array_agg(event_id), array_agg(received_at) INTO ids, times FROM taken;
+    PERFORM bouncemx.resolve(ids, times);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION bouncemx.sent_arrived() IS 'Trigger of sent: events that waited for its new rows act, in the same transaction. With the owner''s rights, so that the sender''s role needs none on events.';
+CREATE TRIGGER sent_arrived AFTER INSERT ON bouncemx.sent
+    REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION bouncemx.sent_arrived();
 
--- ---- blocks: since (included) to until (not), of one stream (NULL: of all) -----------------------
+CREATE FUNCTION bouncemx.resolve_waiting(from_time timestamptz, how_many bigint) RETURNS bigint
+    LANGUAGE plpgsql AS $$
+DECLARE
+    ids   uuid[];
+    times timestamptz[];
+BEGIN
+    WITH found AS (
+        SELECT w.day, w.id, w.event_id
+          FROM bouncemx.event_waiting w
+          JOIN bouncemx.sent s ON s.day = w.day AND s.id = w.id AND (s.tenant IS NULL OR s.tenant = w.tenant)
+         WHERE w.waiting_since >= from_time
+         ORDER BY w.waiting_since
+         LIMIT how_many
+           FOR UPDATE OF w SKIP LOCKED),
+    taken AS (
+        DELETE FROM bouncemx.event_waiting w USING found f
+         WHERE w.day = f.day AND w.id = f.id AND w.event_id = f.event_id
+        RETURNING w.event_id, w.received_at)
+    SELECT array_agg(event_id), array_agg(received_at) INTO ids, times FROM taken;
+    RETURN bouncemx.resolve(ids, times);
+END $$;
+COMMENT ON FUNCTION bouncemx.resolve_waiting(timestamptz, bigint) IS 'Resolves at most how_many events that wait since from_time or later and whose rows stand in sent after all: those whose transaction and the sender''s ran at once and did not see each other, and rows that were put into a partition of sent directly. The processor calls it each minute for the last hour. Returns how many.';
 
-CREATE FUNCTION bouncemx.report_blocks(since timestamptz, until timestamptz, the_stream text)
-    RETURNS TABLE (day date, listed_address text, blocklist text, lookup_url text, mx_operator text,
-                   category bouncemx.bounce_category, count bigint, verified bigint,
-                   first_at timestamptz, last_at timestamptz, event_id uuid)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT (e.received_at AT TIME ZONE 'UTC')::date, host(e.listed_address), e.blocklist,
-           e.lookup_url, e.mx_operator, e.category, count(*), count(*) FILTER (WHERE e.verified),
-           min(e.received_at), max(e.received_at), (array_agg(e.id ORDER BY e.id DESC))[1]
-      FROM bouncemx.event e
-     WHERE e.class = 'block' AND e.received_at >= since AND e.received_at < until
-       AND (the_stream IS NULL OR e.stream = the_stream)
-     GROUP BY 1, e.listed_address, e.blocklist, e.lookup_url, e.mx_operator, e.category
-     ORDER BY 1 DESC, 7 DESC, e.listed_address, e.blocklist, e.lookup_url, e.mx_operator, e.category;
-END;
-COMMENT ON FUNCTION bouncemx.report_blocks(timestamptz, timestamptz, text) IS 'Refusals of ourselves (class block) by day (UTC): the address of ours that they name, whose list it stands on, the page to look at, who runs the refusing host, and why. verified: how many of them are proven; the others may be forged. event_id: the latest, for `bouncemx show`.';
+CREATE FUNCTION bouncemx.sent_put(
+    days date[], ids text[], recipients text[], tenants text[] DEFAULT NULL,
+    streams text[] DEFAULT NULL, campaigns text[] DEFAULT NULL, message_ids text[] DEFAULT NULL,
+    times timestamptz[] DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE plpgsql AS $$
+DECLARE
+    added bigint;
+BEGIN
+    INSERT INTO bouncemx.sent (day, id, recipient, tenant, stream, campaign, message_id, sent_at)
+    SELECT s.day, s.id, s.recipient, s.tenant, s.stream, s.campaign, s.message_id, s.sent_at
+      FROM unnest(days, ids, recipients, tenants, streams, campaigns, message_ids, times)
+           s (day, id, recipient, tenant, stream, campaign, message_id, sent_at)
+     ORDER BY s.day, s.id COLLATE "C"
+    ON CONFLICT (day, id) DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN added;
+END $$;
+COMMENT ON FUNCTION bouncemx.sent_put(date[], text[], text[], text[], text[], text[], text[], timestamptz[]) IS 'Puts rows into sent, one element of each array a row; those whose (day, id) stands there stay as they are. Returns how many were new. COPY is faster, but fails as a whole on one that stands.';
 
-CREATE VIEW bouncemx.v_block_events AS
-    SELECT * FROM bouncemx.report_blocks('-infinity', 'infinity', NULL);
-COMMENT ON VIEW bouncemx.v_block_events IS 'Refusals of ourselves of all the time that events are kept; report_blocks() reads only the time that is asked for.';
-COMMENT ON COLUMN bouncemx.v_block_events.day IS 'Day of the refusal, UTC.';
-COMMENT ON COLUMN bouncemx.v_block_events.listed_address IS 'The sending host''s address that the words name; NULL: they name none.';
-COMMENT ON COLUMN bouncemx.v_block_events.blocklist IS 'The list that it stands on, by its name in DNS.';
-COMMENT ON COLUMN bouncemx.v_block_events.lookup_url IS 'The page that explains the listing or takes it back. Anybody can write a report: look where it leads.';
-COMMENT ON COLUMN bouncemx.v_block_events.mx_operator IS 'Who runs the mail host that refused; NULL: not known.';
-COMMENT ON COLUMN bouncemx.v_block_events.category IS 'Why.';
-COMMENT ON COLUMN bouncemx.v_block_events.count IS 'How many events.';
-COMMENT ON COLUMN bouncemx.v_block_events.verified IS 'How many of them are proven; the others may be forged.';
-COMMENT ON COLUMN bouncemx.v_block_events.first_at IS 'When the first was received.';
-COMMENT ON COLUMN bouncemx.v_block_events.last_at IS 'When the last was received.';
-COMMENT ON COLUMN bouncemx.v_block_events.event_id IS 'The last one.';
+-- ---- what is old -------------------------------------------------------------------------------
+
+CREATE FUNCTION bouncemx.drop_days_before(parent text, first_kept date) RETURNS integer
+    LANGUAGE plpgsql AS $$
+DECLARE
+    child   text;
+    dropped integer := 0;
+BEGIN
+    -- A name ends with the first of its seven days.
+    FOR child IN
+        SELECT c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = format('bouncemx.%I', parent)::regclass AND c.relname ~ '_[0-9]{8}$'
+           AND to_date(right(c.relname, 8), 'YYYYMMDD') + 7 <= first_kept
+         ORDER BY c.relname LOOP
+        EXECUTE format('DROP TABLE bouncemx.%I', child);
+        dropped := dropped + 1;
+    END LOOP;
+    EXECUTE format('DELETE FROM bouncemx.%I WHERE day < $1', parent || '_default') USING first_kept;
+    RETURN dropped;
+END $$;
+COMMENT ON FUNCTION bouncemx.drop_days_before(text, date) IS 'Drops the weeks of sent, token_seen or content_seen whose every day is before first_kept; returns how many.';
+
+CREATE FUNCTION bouncemx.forget_used(the_time timestamptz) RETURNS integer
+    LANGUAGE plpgsql AS $$
+DECLARE
+    k       record := bouncemx.limits();
+    today   date := (the_time AT TIME ZONE 'UTC')::date;
+    dropped integer;
+BEGIN
+    dropped := bouncemx.drop_days_before('sent', today - k.token_days)
+             + bouncemx.drop_days_before('token_seen', today - k.token_days)
+             + bouncemx.drop_days_before('content_seen', today - k.content_days);
+    DELETE FROM bouncemx.token_flood WHERE day < today - k.token_days;
+    DELETE FROM bouncemx.strike WHERE at < the_time - make_interval(days => k.strike_days);
+    DELETE FROM bouncemx.struck WHERE last_at < the_time - make_interval(days => k.strike_days);
+    DELETE FROM bouncemx.event_waiting WHERE day < today - k.token_days;
+    RETURN dropped;
+END $$;
+COMMENT ON FUNCTION bouncemx.forget_used(timestamptz) IS 'Drops what can''t count any more at this time: of sent and token_seen after 400 days, of contents and strikes after 60. Returns how many partitions went.';

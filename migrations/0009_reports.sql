@@ -107,7 +107,9 @@ CREATE VIEW bouncemx.event_shown AS
            e.evidence_text AS evidence, e.fingerprint, e.reporting_mta, e.remote_mta,
            e.original_message_id, e.feedback_type, e.tenant, e.stream, e.campaign, e.node,
            e.verification, bouncemx.proof_of(e.verification) AS proof, e.token, e.token_day,
-           e.counts, e.capped, bouncemx.effect_in_words(e.effect, e.verification) AS effect
+           e.counts, e.capped, bouncemx.effect_in_words(e.effect, e.verification) AS effect,
+           e.last_attempt, e.retry_until, e.final_log_id, host(e.listed_address) AS listed_address,
+           e.blocklist, e.lookup_url
       FROM bouncemx.event e;
 COMMENT ON VIEW bouncemx.event_shown IS 'Events under the names of the JSON output, and what each did.';
 COMMENT ON COLUMN bouncemx.event_shown.event_id IS 'The event.';
@@ -149,6 +151,12 @@ COMMENT ON COLUMN bouncemx.event_shown.counts IS 'May make a strike or a soft co
 COMMENT ON COLUMN bouncemx.event_shown.capped IS 'Of medium confidence at most.';
 COMMENT ON COLUMN bouncemx.event_shown.node IS 'Host that received the message.';
 COMMENT ON COLUMN bouncemx.event_shown.effect IS 'What it did to the list, in words; none, with the reason where one is needed.';
+COMMENT ON COLUMN bouncemx.event_shown.last_attempt IS 'Last-Attempt-Date of the report (RFC 3464 section 2.3.7), as it stands.';
+COMMENT ON COLUMN bouncemx.event_shown.retry_until IS 'Will-Retry-Until of the report (RFC 3464 section 2.3.9), as it stands.';
+COMMENT ON COLUMN bouncemx.event_shown.final_log_id IS 'Final-Log-ID of the report (RFC 3464 section 2.3.8): the refusing host''s name for it.';
+COMMENT ON COLUMN bouncemx.event_shown.listed_address IS 'Of a block: the sending host''s address that the words name, as text.';
+COMMENT ON COLUMN bouncemx.event_shown.blocklist IS 'Of a block: the list that it stands on, by its name in DNS.';
+COMMENT ON COLUMN bouncemx.event_shown.lookup_url IS 'Of a block: the page that explains the listing or takes it back, as the refusing host gave it.';
 
 CREATE FUNCTION bouncemx.events(how_many bigint, before_id uuid)
     RETURNS SETOF bouncemx.event_shown
@@ -175,7 +183,12 @@ CREATE FUNCTION bouncemx.event_of(the_id uuid)
                    node text, effect text,
                    client_address text, helo text, protocol text, tls text, mail_from text,
                    rcpt_to text, size bigint, truncated boolean, reader text, subject text,
-                   header_from text)
+                   header_from text,
+                   last_attempt text, retry_until text, final_log_id text, listed_address text,
+                   blocklist text, lookup_url text, envelope_id text, arrival_date text,
+                   source_ip text, original_from text, original_to text, original_return_path text,
+                   original_date text, original_subject_hash bigint, feedback_id text, list_id text,
+                   list_unsubscribe text, cfbl_address text, cfbl_feedback_id text, dkim_domain text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT v.event_id, m.id, m.received_at, coalesce(v.kind, m.kind), v.address, v.address_key,
@@ -187,7 +200,11 @@ BEGIN ATOMIC
            v.tenant, v.stream, v.campaign, m.node, v.effect,
            m.client_address, m.helo, m.protocol, m.tls, m.mail_from,
            array_to_string(m.rcpt_to, E'\n'), m.size, m.truncated, m.reader, m.subject,
-           m.header_from
+           m.header_from,
+           v.last_attempt, v.retry_until, v.final_log_id, v.listed_address, v.blocklist,
+           v.lookup_url, m.envelope_id, m.arrival_date, m.source_ip, m.original_from, m.original_to,
+           m.original_return_path, m.original_date, m.original_subject_hash, m.feedback_id,
+           m.list_id, m.list_unsubscribe, m.cfbl_address, m.cfbl_feedback_id, m.dkim_domain
       FROM bouncemx.message m
       LEFT JOIN bouncemx.event_shown v
         ON v.received_at = m.received_at
@@ -266,3 +283,35 @@ BEGIN ATOMIC
        AND (e.address_key IS NULL OR NOT bouncemx.is_verified(e.verification));
 END;
 COMMENT ON FUNCTION bouncemx.unmatched(timestamptz, timestamptz) IS 'How many complaints of the time no identifier attributes and verifies.';
+
+CREATE FUNCTION bouncemx.report_blocks(since timestamptz, until timestamptz, the_stream text)
+    RETURNS TABLE (day date, listed_address text, blocklist text, lookup_url text, mx_operator text,
+                   category bouncemx.bounce_category, count bigint, verified bigint,
+                   first_at timestamptz, last_at timestamptz, event_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT (e.received_at AT TIME ZONE 'UTC')::date, host(e.listed_address), e.blocklist,
+           e.lookup_url, e.mx_operator, e.category, count(*), count(*) FILTER (WHERE e.verified),
+           min(e.received_at), max(e.received_at), (array_agg(e.id ORDER BY e.id DESC))[1]
+      FROM bouncemx.event e
+     WHERE e.class = 'block' AND e.received_at >= since AND e.received_at < until
+       AND (the_stream IS NULL OR e.stream = the_stream)
+     GROUP BY 1, e.listed_address, e.blocklist, e.lookup_url, e.mx_operator, e.category
+     ORDER BY 1 DESC, 7 DESC, e.listed_address, e.blocklist, e.lookup_url, e.mx_operator, e.category;
+END;
+COMMENT ON FUNCTION bouncemx.report_blocks(timestamptz, timestamptz, text) IS 'Refusals of ourselves (class block) by day (UTC): the address of ours that they name, whose list it stands on, the page to look at, who runs the refusing host, and why. verified: how many of them are proven; the others may be forged. event_id: the latest, for `bouncemx show`.';
+
+CREATE VIEW bouncemx.v_block_events AS
+    SELECT * FROM bouncemx.report_blocks('-infinity', 'infinity', NULL);
+COMMENT ON VIEW bouncemx.v_block_events IS 'Refusals of ourselves of all the time that events are kept; report_blocks() reads only the time that is asked for.';
+COMMENT ON COLUMN bouncemx.v_block_events.day IS 'Day of the refusal, UTC.';
+COMMENT ON COLUMN bouncemx.v_block_events.listed_address IS 'The sending host''s address that the words name; NULL: they name none.';
+COMMENT ON COLUMN bouncemx.v_block_events.blocklist IS 'The list that it stands on, by its name in DNS.';
+COMMENT ON COLUMN bouncemx.v_block_events.lookup_url IS 'The page that explains the listing or takes it back. Anybody can write a report: look where it leads.';
+COMMENT ON COLUMN bouncemx.v_block_events.mx_operator IS 'Who runs the mail host that refused; NULL: not known.';
+COMMENT ON COLUMN bouncemx.v_block_events.category IS 'Why.';
+COMMENT ON COLUMN bouncemx.v_block_events.count IS 'How many events.';
+COMMENT ON COLUMN bouncemx.v_block_events.verified IS 'How many of them are proven; the others may be forged.';
+COMMENT ON COLUMN bouncemx.v_block_events.first_at IS 'When the first was received.';
+COMMENT ON COLUMN bouncemx.v_block_events.last_at IS 'When the last was received.';
+COMMENT ON COLUMN bouncemx.v_block_events.event_id IS 'The last one.';
