@@ -17,7 +17,8 @@
     X(ATTRIBUTION_VERP, "verp", "RCPT TO names it, unsigned")                                    \
     X(ATTRIBUTION_PATTERN, "pattern", "RCPT TO names it, unsigned, in a form of the user's own") \
     X(ATTRIBUTION_ORIGINAL, "original_recipient", "the report's Original-Recipient")             \
-    X(ATTRIBUTION_FINAL, "final_recipient", "the report's Final-Recipient or its text")
+    X(ATTRIBUTION_FINAL, "final_recipient", "the report's Final-Recipient or its text")          \
+    X(ATTRIBUTION_LOG, "log", "the sender's own log names it")
 
 enum attribution_source {
 #define X(id, name, meaning) id,
@@ -29,17 +30,18 @@ const char *attribution_source_name(enum attribution_source s);
 
 /* What vouches for it, or why nothing does. Names are those of JSON, SQL (enum verification) and
  * docs. */
-#define ATTRIBUTION_VERIFICATIONS(X)                                                            \
-    X(ATTRIBUTION_UNSIGNED, "unsigned", "anybody could have written it")                        \
-    X(ATTRIBUTION_TOKEN_VALID, "token", "a valid token of ours names the recipient")            \
-    X(ATTRIBUTION_SENT, "sent", "a valid opaque token whose row stands in table sent")          \
-    X(ATTRIBUTION_DKIM, "dkim", "a listed feedback source signed the report")                   \
-    X(ATTRIBUTION_WAITING, "waiting", "a valid opaque token; its row in sent is not there yet") \
-    X(ATTRIBUTION_FORGED, "forged", "the token's signature is wrong")                           \
-    X(ATTRIBUTION_EXPIRED, "expired", "the token is too old")                                   \
-    X(ATTRIBUTION_EARLY, "early", "the token's day is still to come")                           \
-    X(ATTRIBUTION_UNKNOWN_KEY, "unknown_key", "the token's key is not known, or no longer")     \
-    X(ATTRIBUTION_WRONG_PURPOSE, "wrong_purpose", "the token is valid, but made for other mail")
+#define ATTRIBUTION_VERIFICATIONS(X)                                                             \
+    X(ATTRIBUTION_UNSIGNED, "unsigned", "anybody could have written it")                         \
+    X(ATTRIBUTION_TOKEN_VALID, "token", "a valid token of ours names the recipient")             \
+    X(ATTRIBUTION_SENT, "sent", "a valid opaque token whose row stands in table sent")           \
+    X(ATTRIBUTION_DKIM, "dkim", "a listed feedback source signed the report")                    \
+    X(ATTRIBUTION_WAITING, "waiting", "a valid opaque token; its row in sent is not there yet")  \
+    X(ATTRIBUTION_FORGED, "forged", "the token's signature is wrong")                            \
+    X(ATTRIBUTION_EXPIRED, "expired", "the token is too old")                                    \
+    X(ATTRIBUTION_EARLY, "early", "the token's day is still to come")                            \
+    X(ATTRIBUTION_UNKNOWN_KEY, "unknown_key", "the token's key is not known, or no longer")      \
+    X(ATTRIBUTION_WRONG_PURPOSE, "wrong_purpose", "the token is valid, but made for other mail") \
+    X(ATTRIBUTION_TOLD, "log", "the sender's own log says so")
 
 enum attribution_verification {
 #define X(id, name, meaning) id,
@@ -51,7 +53,8 @@ const char *attribution_verification_name(enum attribution_verification v);
 
 static inline bool attribution_is_verified(enum attribution_verification v)
 {
-    return v == ATTRIBUTION_TOKEN_VALID || v == ATTRIBUTION_SENT || v == ATTRIBUTION_DKIM;
+    return v == ATTRIBUTION_TOKEN_VALID || v == ATTRIBUTION_SENT || v == ATTRIBUTION_DKIM ||
+           v == ATTRIBUTION_TOLD;
 }
 
 struct attribution {

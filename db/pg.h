@@ -34,7 +34,7 @@ enum pg_statement {
     PG_MIGRATION_NOTE,
     PG_MIGRATION_LIST,
     PG_ASK, /* + enum db_question */
-    PG_STATEMENTS_MAX = 32,
+    PG_STATEMENTS_MAX = 96,
 };
 
 int pg_open(const char *conninfo, struct pg **ret, struct err *e);
