@@ -644,8 +644,10 @@ CREATE FUNCTION bouncemx.suppress(candidates bouncemx.candidate[], policies boun
 DECLARE
     open_hours boolean := EXISTS (SELECT FROM bouncemx.breaker_hour
                                    WHERE opened_at IS NOT NULL AND released_at IS NULL);
+    was        text := coalesce(current_setting('bouncemx.actor', true), '');
     result     bouncemx.event_effect[];
 BEGIN
+    PERFORM set_config('bouncemx.actor', 'policy', true);
     WITH c AS MATERIALIZED (
         SELECT c.*, p.scope, CASE p.scope WHEN 'global' THEN '' ELSE c.tenant END AS for_tenant,
                CASE p.scope WHEN 'stream' THEN c.stream ELSE '' END AS held,
@@ -741,6 +743,7 @@ BEGIN
                               AND b.hour = date_trunc('hour', c.received_at, 'UTC')
                               AND b.opened_at IS NOT NULL AND b.released_at IS NULL);
     END IF;
+    PERFORM set_config('bouncemx.actor', was, true);
     RETURN result;
 END $$;
 COMMENT ON FUNCTION bouncemx.suppress(bouncemx.candidate[], bouncemx.policy[], bouncemx.ruling[]) IS 'Writes the list for the events of a batch that are suppressed, for act: the effect of each. Those that found their row there become counted, those of an hour for which the breaker is open pending.';

@@ -66,13 +66,14 @@ COMMENT ON FUNCTION bouncemx.disallow(text, text, text) IS 'Takes an address or 
 CREATE FUNCTION bouncemx.expire_suppressions(the_time timestamptz, how_many bigint) RETURNS bigint
     LANGUAGE plpgsql AS $$
 DECLARE
-    was     text := coalesce(current_setting('bouncemx.op', true), '');
-    expired bigint;
+    was       text := coalesce(current_setting('bouncemx.op', true), '');
+    was_actor text := coalesce(current_setting('bouncemx.actor', true), '');
+    expired   bigint;
 BEGIN
     IF NOT EXISTS (SELECT FROM bouncemx.suppression WHERE expires_at <= the_time) THEN
         RETURN 0;
     END IF;
-    PERFORM set_config('bouncemx.op', 'expire', true);
+    PERFORM set_config('bouncemx.op', 'expire', true), set_config('bouncemx.actor', 'policy', true);
     -- Locked in key order, as writers do; who lengthens one meanwhile is seen once it is locked.
     WITH over AS MATERIALIZED (
         SELECT s.address_key, s.tenant, s.scope, s.stream
@@ -89,7 +90,7 @@ BEGIN
     DELETE FROM bouncemx.suppression s USING over c
      WHERE s.address_key = c.address_key AND s.tenant = c.tenant AND s.scope = c.scope AND s.stream = c.stream;
     GET DIAGNOSTICS expired = ROW_COUNT;
-    PERFORM set_config('bouncemx.op', was, true);
+    PERFORM set_config('bouncemx.op', was, true), set_config('bouncemx.actor', was_actor, true);
     RETURN expired;
 END $$;
 COMMENT ON FUNCTION bouncemx.expire_suppressions(timestamptz, bigint) IS 'Deletes rows of the list whose time is over, at most how_many, the oldest first; returns how many. Each becomes a change expire. A row that has ended holds nothing before it is deleted, too.';
@@ -241,6 +242,7 @@ DECLARE
     seen      pg_snapshot;
     ids       bigint[];
     was       text := coalesce(current_setting('bouncemx.reason', true), '');
+    was_actor text := coalesce(current_setting('bouncemx.actor', true), '');
     h         record;
     found     record;
     to_hold   bouncemx.breaker_hour[] := '{}';
@@ -263,6 +265,7 @@ BEGIN
     END IF;
     UPDATE bouncemx.breaker_state SET snapshot = seen;
     changes := cardinality(ids);
+    PERFORM set_config('bouncemx.actor', 'policy', true);
 
     FOR h IN
         WITH turned AS MATERIALIZED (
@@ -308,8 +311,8 @@ BEGIN
             CONTINUE WHEN NOT found.opens;
             UPDATE bouncemx.breaker_hour b SET opened_at = the_time, usual = found.usual
              WHERE b.tenant = (h.hour).tenant AND b.key = (h.hour).key AND b.hour = (h.hour).hour;
-            INSERT INTO bouncemx.audit (actor, action, object, detail)
-            VALUES ('policy', 'breaker.open', (h.hour).key, jsonb_build_object(
+            INSERT INTO bouncemx.audit (action, object, detail)
+            VALUES ('breaker.open', (h.hour).key, jsonb_build_object(
                     'tenant', (h.hour).tenant, 'hour', (h.hour).hour, 'turned', (h.hour).turned,
                     'events', (h.hour).events, 'usual', found.usual));
             opened := opened + 1;
@@ -345,6 +348,7 @@ BEGIN
         GET DIAGNOSTICS removed = ROW_COUNT;
         PERFORM set_config('bouncemx.reason', was, true);
     END IF;
+    PERFORM set_config('bouncemx.actor', was_actor, true);
 END $$;
 COMMENT ON FUNCTION bouncemx.breaker_judge(timestamptz, OUT bigint, OUT bigint, OUT bigint, OUT bigint, OUT bigint) IS 'Called each second or so, in a transaction of its own (read committed): counts the addresses that turned hard in the changes committed since the last call, each once, opens the breaker for hours where they are too many, and lets those rows wait. Also puts right what batches wrote that did not see yet that an hour was opened or released, or an address allowed. Returns how many changes it saw, hours it opened, rows that wait from now on, that hold again, and that the allow-list took off.';
 
