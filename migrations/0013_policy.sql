@@ -719,7 +719,7 @@ BEGIN
                                     THEN excluded.last_event_id ELSE s.last_event_id END,
                last_event_at = greatest(s.last_event_at, excluded.last_event_at)
         RETURNING s.event_id, s.state)
-    SELECT array_agg(CASE WHEN c.effect <> 'suppressed' THEN c.effect
+    SELECT array_agg(CASE WHEN c.effect IS DISTINCT FROM 'suppressed' THEN c.effect
                           WHEN m.event_id IS NULL THEN 'counted'
                           WHEN m.state = 'pending' THEN 'pending'
                           ELSE 'suppressed' END ORDER BY c.ordinality)
