@@ -712,8 +712,9 @@ BEGIN
                        WHEN s.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
                        ELSE greatest(s.expires_at, excluded.expires_at) END,
                        CASE WHEN s.class = 'soft' AND excluded.class = 'soft'
-                              OR s.expires_at <= excluded.event_at THEN excluded.times
-                            ELSE s.times END),
+                              OR bouncemx.suppression_taken(s.state, s.expires_at, excluded.state, excluded.kind,
+                                                            excluded.class, excluded.event_at, excluded.expires_at)
+                            THEN excluded.times ELSE s.times END),
                events = s.events + excluded.events,
                last_event_id = CASE WHEN excluded.last_event_at >= s.last_event_at
                                     THEN excluded.last_event_id ELSE s.last_event_id END,

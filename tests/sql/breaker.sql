@@ -1,6 +1,6 @@
 -- The circuit breaker. Outside a transaction: breaker_judge counts what is committed.
 \ir support/put.psql
-SELECT plan(61);
+SELECT plan(68);
 SELECT bouncemx.ensure_partitions('2026-01-01', '2026-07-01') > 0 AND NULL \g /dev/null
 UPDATE bouncemx.breaker_policy SET floor = 4;
 
@@ -27,6 +27,16 @@ SELECT is((SELECT turned FROM bouncemx.breaker_hour), 3::bigint, 'and it did not
 SELECT pg_temp.put('{"n":8,"key":"u8@other.example","at":"2026-03-04 10:40"}', '{"n":9,"key":"u10@x.example","operator":"google","tenant":"t2","at":"2026-03-04 10:40"}') IS NULL AND NULL \g /dev/null
 SELECT is(pg_temp.judged(), '2 0 0 0 0', 'others');
 SELECT is(ARRAY(SELECT concat_ws(' ', tenant, key, turned) FROM bouncemx.breaker_hour ORDER BY 1), '{t1 @other.example 1,t1 google 3,t2 google 1}', 'by domain where no operator is known, by tenant');
+SELECT pg_temp.put('{"n":70,"key":"u70@x.example","operator":"aol","category":"mailbox_disabled","at":"2026-03-04 10:20"}', '{"n":71,"key":"u71@x.example","operator":"aol","category":"mailbox_disabled","at":"2025-03-04 10:20"}') IS NULL AND NULL \g /dev/null
+SELECT pg_temp.put('{"n":72,"key":"u70@x.example","operator":"aol","category":"mailbox_disabled","at":"2026-03-04 10:40"}', '{"n":73,"key":"u71@x.example","operator":"aol","at":"2026-03-04 10:40"}') IS NULL AND NULL \g /dev/null
+SELECT is(pg_temp.judged(), '4 0 0 0 0', 'rows that change');
+SELECT is((SELECT array_agg(turned ORDER BY hour) FROM bouncemx.breaker_hour WHERE key = 'aol'), '{1,2}', 'one that only lasts longer has turned before, one that is made anew has not');
+-- As if the first of two had been in progress when last judged.
+SELECT pg_temp.put('{"n":74,"key":"u74@x.example","operator":"aol","at":"2026-03-01"}') IS NULL AND NULL \g /dev/null
+SELECT pg_temp.put('{"n":75,"key":"u75@x.example","operator":"aol","at":"2026-03-01"}') IS NULL AND NULL \g /dev/null
+UPDATE bouncemx.breaker_state SET snapshot = (SELECT format('%s:%s:%s', min(xid::text::bigint), max(xid::text::bigint) + 1, min(xid::text::bigint))::pg_snapshot
+    FROM bouncemx.suppression_change WHERE address_key IN ('u74@x.example', 'u75@x.example'));
+SELECT is(pg_temp.judged(), '1 0 0 0 0', 'what was seen before is not judged again');
 BEGIN;
 SELECT pg_temp.hard(11, 12, '2026-03-04 10:50') IS NULL AND NULL \g /dev/null
 SELECT is(pg_temp.judged(), '0 0 0 0 0', 'what is not committed is not seen');
@@ -49,6 +59,11 @@ SELECT pg_temp.put('{"n":15,"key":"u15@x.example","operator":"google","kind":"co
 SELECT is(pg_temp.states(15, 17), 'active active active', 'not complaints, other operators, other hours');
 SELECT is(pg_temp.judged(), '5 0 0 0 0', 'are counted');
 SELECT is((SELECT turned FROM bouncemx.breaker_hour WHERE opened_at IS NOT NULL), 7::bigint, 'with those that wait');
+SELECT pg_temp.put('{"n":76,"key":"u76@x.example","operator":"google","category":"mailbox_disabled","at":"2026-03-03"}') IS NULL AND NULL \g /dev/null
+SELECT pg_temp.put('{"n":77,"key":"u76@x.example","operator":"google","at":"2026-03-04 10:40"}') IS NULL AND NULL \g /dev/null
+SELECT results_eq($$SELECT state::text, expires_at, event_id FROM bouncemx.suppression WHERE address_key = 'u76@x.example'$$, $$VALUES ('active', timestamptz '2026-03-03' + interval '180 days', pg_temp.id(76, 1))$$, 'what holds is not lifted by what has to wait');
+SELECT is(pg_temp.effect(77), 'counted', 'that is counted');
+SELECT pg_temp.judged() IS NULL AND NULL \g /dev/null
 -- A batch that does not see yet that it is open.
 BEGIN;
 SELECT pg_temp.hard(18, 18, '2026-03-04 10:55') IS NULL AND NULL \g /dev/null
@@ -69,6 +84,11 @@ SELECT is(pg_temp.states(2, 2) || ' ' || pg_temp.effect(23), 'pending strike', '
 SELECT pg_temp.put('{"n":26,"key":"u3@x.example","operator":"google","confidence":"low","at":"2026-03-05 10:30"}') IS NULL AND NULL \g /dev/null
 SELECT is(pg_temp.states(3, 3) || ' ' || pg_temp.effect(26), 'active counted', 'an unsure one is enough together with what waits');
 SELECT is((SELECT event_id FROM bouncemx.suppression WHERE address_key = 'u3@x.example'), pg_temp.id(3, 1), 'which stays the event that made it');
+SELECT pg_temp.put('{"n":80,"key":"u80@x.example","operator":"google","confidence":"low","at":"2026-03-02"}') IS NULL AND NULL \g /dev/null
+SELECT pg_temp.put('{"n":81,"key":"u80@x.example","operator":"google","confidence":"low","at":"2026-03-04 10:30"}') IS NULL AND NULL \g /dev/null
+SELECT is(pg_temp.states(80, 80) || ' ' || pg_temp.effect(81), 'pending pending', 'two strikes may have to wait');
+SELECT pg_temp.put('{"n":82,"key":"u80@x.example","operator":"google","token":"token 81","at":"2026-03-06"}') IS NULL AND NULL \g /dev/null
+SELECT is(pg_temp.states(80, 80) || ' ' || pg_temp.effect(82), 'pending counted', 'the token of one of them, now sure, is no other');
 UPDATE bouncemx.policy SET scope = 'tenant' WHERE name = 'complaint';
 SELECT pg_temp.put('{"n":27,"key":"u2@x.example","operator":"google","kind":"complaint","at":"2026-03-04 12:00"}') IS NULL AND NULL \g /dev/null
 SELECT results_eq($$SELECT state::text, kind::text, event_id FROM bouncemx.suppression WHERE address_key = 'u2@x.example'$$, $$VALUES ('active', 'complaint', pg_temp.id(27, 1))$$, 'a complaint that holds as wide does not wait: the row is its own');
@@ -79,11 +99,11 @@ UPDATE bouncemx.policy SET scope = 'stream' WHERE name = 'complaint';
 SELECT is(bouncemx.breaker_release('t1', 'yahoo', NULL, '2026-03-06'), 0::bigint, 'nothing of theirs waits');
 SELECT is(bouncemx.breaker_release('t1', 'google', '2026-03-04 11:00', '2026-03-06'), 0::bigint, 'nor of that hour');
 SET bouncemx.actor = 'ann@example.com';
-SELECT is(bouncemx.breaker_release('t1', 'google', '2026-03-04 10:59', '2026-03-06'), 5::bigint, 'released: five rows');
+SELECT is(bouncemx.breaker_release('t1', 'google', '2026-03-04 10:59', '2026-03-06'), 6::bigint, 'released: six rows');
 RESET bouncemx.actor;
 SELECT is((SELECT count(*) FROM bouncemx.suppression WHERE state = 'pending'), 0::bigint, 'none waits');
-SELECT is((SELECT count(*) FROM bouncemx.suppression_change WHERE op = 'release' AND actor = 'ann@example.com'), 5::bigint, 'the changes say who did it');
-SELECT results_eq($$SELECT actor, object, detail->>'rows' FROM bouncemx.audit WHERE action = 'breaker.release'$$, $$VALUES ('ann@example.com', 'google', '5')$$, 'and the audit');
+SELECT is((SELECT count(*) FROM bouncemx.suppression_change WHERE op = 'release' AND actor = 'ann@example.com'), 6::bigint, 'the changes say who did it');
+SELECT results_eq($$SELECT actor, object, detail->>'rows' FROM bouncemx.audit WHERE action = 'breaker.release'$$, $$VALUES ('ann@example.com', 'google', '6')$$, 'and the audit');
 SELECT results_eq('SELECT released_at, released_by FROM bouncemx.breaker_hour WHERE opened_at IS NOT NULL', $$VALUES (timestamptz '2026-03-06', 'ann@example.com')$$, 'and the hour');
 SELECT pg_temp.hard(29, 34, '2026-03-04 10:10') IS NULL AND NULL \g /dev/null
 SELECT is(pg_temp.states(29, 30), 'active active', 'what comes for that hour holds');

@@ -2,7 +2,7 @@
 BEGIN;
 \ir support/put.psql
 \ir support/orders.psql
-SELECT plan(70);
+SELECT plan(72);
 SELECT bouncemx.ensure_partitions('2025-12-01', '2027-12-01') > 0 AND NULL \g /dev/null
 CREATE FUNCTION pg_temp.score(key text) RETURNS text LANGUAGE sql AS
     $$SELECT concat_ws(' ', score, times) FROM bouncemx.address_score WHERE address_key = key COLLATE "C"$$;
@@ -43,6 +43,8 @@ SELECT is((SELECT suppressed FROM bouncemx.suppressed('a@x', 't1', NULL, '2026-1
 SELECT pg_temp.soft(20 + d, 'a@x', (timestamp '2026-11-10 09:00' + d * interval '4 days')::text) IS NULL AND NULL FROM generate_series(0, 4) d \g /dev/null
 SELECT results_eq('SELECT expires_at, times, event_id, origin::text FROM bouncemx.suppression',
     $$VALUES (timestamptz '2026-11-26 09:00' + interval '365 days', 3, pg_temp.id(24, 1), 'event')$$, 'the third time for 365 days, in place of the ended row');
+SELECT pg_temp.put('{"n":25,"key":"a@x","at":"2027-11-27","category":"mailbox_disabled"}') IS NULL AND NULL \g /dev/null
+SELECT results_eq('SELECT class::text, times FROM bouncemx.suppression', $$VALUES ('hard', 1)$$, 'a hard bounce after it begins another row');
 SELECT is(pg_temp.soft(30, 'b@x', '2026-01-01 09:00', 'expired'), 'soft', 'half a point');
 SELECT is(pg_temp.soft(31, 'b@x', '2026-01-01 10:00', 'mailbox_full'), 'soft', 'and one on the same day');
 SELECT is(pg_temp.score('b@x'), '1.00 0', 'the higher counts');
@@ -93,6 +95,14 @@ SELECT results_eq($$SELECT * FROM pg_temp.states(
     '{"n":83,"key":"p@x","class":"soft","category":"mailbox_full","at":"2026-02-03T09:00:00Z"}')$$,
     $$VALUES (E'p@x t1 tenant: active 2 until 2026-02-23 09:00:00+00\np@x t1: {2026-01-01,2026-01-15,2026-02-01,2026-02-03} {2.00,1.00,1.00,1.00} 5.00 2 0 2026-02-23 09:00:00+00 2026-02-03 09:00:00+00')$$,
     'and a ladder that is shorter than the decay');
+UPDATE bouncemx.policy SET expires = '{90 days,180 days}' WHERE name LIKE 'soft%';
+-- One that comes late may make one suppression of two, which ends earlier.
+SELECT results_eq($$SELECT * FROM pg_temp.states(
+    '{"n":85,"key":"p@x","class":"soft","category":"recipient_restricted","at":"2026-01-20T09:00:00Z"}',
+    '{"n":86,"key":"p@x","class":"soft","category":"soft_other","at":"2026-04-15T09:00:00Z"}',
+    '{"n":87,"key":"p@x","class":"soft","category":"recipient_restricted","at":"2026-04-25T09:00:00Z"}')$$,
+    $$VALUES (E'p@x t1 tenant: active 1 until 2026-07-24 09:00:00+00\np@x t1: {2026-01-20,2026-04-15,2026-04-25} {2.00,0.50,2.00} 4.50 1 0 2026-07-24 09:00:00+00 2026-04-25 09:00:00+00')$$,
+    'and a suppression too many');
 SELECT pg_temp.soft(90, 'one@x', '2026-01-01', 'recipient_restricted') IS NULL AND NULL \g /dev/null
 SELECT is(pg_temp.effect(90), 'suppressed', 'one can be enough');
 UPDATE bouncemx.policy SET threshold = 5, span = '14 days', expires = '{}' WHERE name LIKE 'soft%';
