@@ -21,7 +21,9 @@ COMMENT ON FUNCTION bouncemx.limits() IS 'How much is kept; what it does stands 
 
 -- ---- rows --------------------------------------------------------------------------------------
 
-ALTER TABLE bouncemx.policy ADD CONSTRAINT policy_ladder CHECK (score IS NOT NULL OR cardinality(expires) <= 1);
+ALTER TABLE bouncemx.policy
+    ADD CONSTRAINT policy_ladder CHECK (score IS NOT NULL OR cardinality(expires) <= 1),
+    ADD CONSTRAINT policy_expires CHECK ('0' < ALL (expires));
 COMMENT ON COLUMN bouncemx.policy.expires IS 'How long the first, second, ... suppression of an address lasts, the last one also for all later ones; empty: for ever. More than one only where a score counts: strikes know no second time.';
 CREATE UNIQUE INDEX policy_fits ON bouncemx.policy (
     kind, (class IS NULL), coalesce(class, 'unknown'), (category IS NULL), coalesce(category, 'undetermined'),
@@ -426,7 +428,7 @@ ALTER TABLE bouncemx.address_score
     ADD COLUMN policy      text        NOT NULL,
     ADD COLUMN past        integer     NOT NULL DEFAULT 0,
     ADD COLUMN holds_until timestamptz;
-COMMENT ON COLUMN bouncemx.address_score.delivered_at IS 'The latest delivery that was told to us: days up to its own do not count. NULL: none.';
+COMMENT ON COLUMN bouncemx.address_score.delivered_at IS 'The latest delivery that was told to us, or the last bounce before a person took the address off the list: days up to its own do not count. NULL: none.';
 COMMENT ON COLUMN bouncemx.address_score.score IS 'Sum of the points that count at the last of the days: of all days to it that lie no policy.decay apart.';
 COMMENT ON COLUMN bouncemx.address_score.policy IS 'The row of policy by which it was last counted.';
 COMMENT ON COLUMN bouncemx.address_score.past IS 'How many of times were for days that are kept no longer.';
