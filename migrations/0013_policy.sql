@@ -400,7 +400,12 @@ BEGIN
            SELECT CASE WHEN o.n >= least(p.strikes, p.strikes_unsure)
                        THEN bouncemx.strikes_hold(o.times, o.sure, o.untils, array_position(o.its_own, true),
                                                   w.whole) END AS holds_until
-             FROM (SELECT policies[(c.ruling).policy] AS whole WHERE (c.ruling).effect = 'strike') w
+             FROM (SELECT policies[(c.ruling).policy] AS whole
+                    WHERE (c.ruling).effect = 'strike'
+                      -- Most have no other.
+                      AND EXISTS (SELECT FROM bouncemx.struck t
+                                   WHERE t.address_key = c.address_key AND t.tenant = c.tenant
+                                     AND t.strikes > 1)) w
             CROSS JOIN LATERAL (SELECT (w.whole).*) p
             CROSS JOIN LATERAL (
                  SELECT count(*) AS n, array_agg(s.at ORDER BY s.at, s.its_own) AS times,

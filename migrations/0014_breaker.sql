@@ -99,19 +99,22 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM set_config('bouncemx.op', 'expire', true), set_config('bouncemx.actor', 'policy', true);
-    -- Locked in key order, as writers do; who lengthens one meanwhile is seen once it is locked.
-    WITH over AS MATERIALIZED (
+    -- Locked in key order, as writers do; who lengthens one meanwhile is seen once it is locked. (IS TRUE
+    -- keeps the second look to the primary key.)
+    WITH picked AS MATERIALIZED (
+        SELECT o.address_key, o.tenant, o.scope, o.stream
+          FROM bouncemx.suppression o
+         WHERE o.expires_at <= the_time
+         ORDER BY o.expires_at
+         LIMIT how_many),
+    over AS MATERIALIZED (
         SELECT s.address_key, s.tenant, s.scope, s.stream
-          FROM bouncemx.suppression s
-         WHERE (s.address_key, s.tenant, s.scope, s.stream) IN (
-                   SELECT o.address_key, o.tenant, o.scope, o.stream
-                     FROM bouncemx.suppression o
-                    WHERE o.expires_at <= the_time
-                    ORDER BY o.expires_at
-                    LIMIT how_many)
-           AND s.expires_at <= the_time
+          FROM picked p
+          JOIN bouncemx.suppression s ON s.address_key = p.address_key AND s.tenant = p.tenant
+                                     AND s.scope = p.scope AND s.stream = p.stream
+         WHERE (s.expires_at <= the_time) IS TRUE
          ORDER BY s.address_key, s.tenant, s.scope, s.stream
-           FOR UPDATE)
+           FOR UPDATE OF s)
     DELETE FROM bouncemx.suppression s USING over c
      WHERE s.address_key = c.address_key AND s.tenant = c.tenant AND s.scope = c.scope AND s.stream = c.stream;
     GET DIAGNOSTICS expired = ROW_COUNT;
@@ -489,3 +492,9 @@ BEGIN
     RETURN reset;
 END $$;
 COMMENT ON FUNCTION bouncemx.delivered(text[], text[], text[], timestamptz[]) IS 'Deliveries that are told to us, one element of each array one: key of the address, tenant and stream (NULL: none is set), and when. Soft bounces of that day (UTC) and before do not count any more, whichever is told first, for the tenant and for the stream. Returns how many scores began anew. The breaker counts deliveries: tell each once.';
+
+-- ---- many rows at once -------------------------------------------------------------------------
+
+-- The plan of a trigger is made once, often for a statement of one row: a nested loop over the rows
+-- before and after would then go through thousands of them thousands of times.
+ALTER FUNCTION bouncemx.suppression_updated() SET enable_nestloop = off;
