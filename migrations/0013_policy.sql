@@ -334,12 +334,13 @@ DECLARE
     result     timestamptz;
     i          integer;
 BEGIN
-    IF p.strikes IS NOT NULL THEN
+    IF true = ANY (sure) THEN
         SELECT array_agg(t.at ORDER BY t.n) INTO sure_times
           FROM unnest(times, sure) WITH ORDINALITY t (at, sure, n) WHERE t.sure;
     END IF;
     -- Its own turn first: most do not meet any.
-    FOR i IN SELECT x FROM generate_series(1, cardinality(times)) x ORDER BY x <> place, x LOOP
+    FOR turn IN 0 .. cardinality(times) LOOP
+        i := CASE turn WHEN 0 THEN place ELSE turn END;
         IF coalesce(bouncemx.strikes_meet(times, i, p.strikes_unsure, p.strikes_apart, p.strikes_within), false)
            OR sure[i] AND bouncemx.strikes_meet(sure_times, array_position(sure_times, times[i]), p.strikes,
                                                 p.strikes_apart, p.strikes_within) THEN
