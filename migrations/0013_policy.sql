@@ -358,32 +358,32 @@ CREATE FUNCTION bouncemx.strike_out(candidates bouncemx.candidate[], policies bo
 DECLARE
     k record := bouncemx.limits();
 BEGIN
-    -- From here on nobody else strikes these addresses, and what others wrote is seen.
-    WITH e AS MATERIALIZED (
-        SELECT c.*, p.expires, bouncemx.strike_line(c.kind, c.class, p.scope, c.stream) AS line,
-               bouncemx.is_sure(c.kind, c.confidence, c.verification, c.capped) AS sure,
-               row_number() OVER (PARTITION BY c.address_key, c.tenant ORDER BY c.ordinality) AS nth,
-               count(*) OVER (PARTITION BY c.address_key, c.tenant) AS of_them
-          FROM ROWS FROM (unnest(candidates), unnest(rulings)) WITH ORDINALITY c
-          JOIN unnest(policies) WITH ORDINALITY p ON p.ordinality = c.policy
-         WHERE c.effect = 'strike'),
-    locked AS (
-        INSERT INTO bouncemx.struck AS s (address_key, tenant, strikes, first_at, last_at)
-        SELECT e.address_key, e.tenant, count(*), min(e.received_at), max(e.received_at)
-          FROM e
-         GROUP BY e.address_key, e.tenant
-         ORDER BY e.address_key, e.tenant
-        ON CONFLICT (address_key, tenant) DO UPDATE
-           SET strikes = s.strikes + excluded.strikes,
-               first_at = least(s.first_at, excluded.first_at),
-               last_at = greatest(s.last_at, excluded.last_at)
-        RETURNING s.address_key, s.tenant, s.strikes)
-    -- A key that is here already was forgotten as content and counts anew.
+    INSERT INTO bouncemx.struck AS s (address_key, tenant, strikes, first_at, last_at)
+    SELECT c.address_key, c.tenant, count(*), min(c.received_at), max(c.received_at)
+      FROM ROWS FROM (unnest(candidates), unnest(rulings)) c
+     WHERE c.effect = 'strike'
+     GROUP BY c.address_key, c.tenant
+     ORDER BY c.address_key, c.tenant
+    ON CONFLICT (address_key, tenant) DO UPDATE
+       SET strikes = s.strikes + excluded.strikes,
+           first_at = least(s.first_at, excluded.first_at),
+           last_at = greatest(s.last_at, excluded.last_at);
+
+    -- From here on nobody else strikes these addresses, and what others wrote is seen. A key that is
+    -- here already was forgotten as content and counts anew.
     INSERT INTO bouncemx.strike AS s (address_key, tenant, line, key, at, event_id, sure, holds_until)
-    SELECT e.address_key, e.tenant, e.line, bouncemx.strike_key(e.token, e.content, e.event_id),
-           e.received_at, e.event_id, e.sure, coalesce(e.received_at + e.expires[1], 'infinity')
-      FROM e JOIN locked USING (address_key, tenant)
-     WHERE locked.strikes - e.of_them + e.nth <= k.strikes_kept
+    SELECT e.address_key, e.tenant, e.line, e.key, e.received_at, e.event_id, e.sure, e.holds_until
+      FROM (SELECT c.address_key, c.tenant, bouncemx.strike_line(c.kind, c.class, p.scope, c.stream) AS line,
+                   bouncemx.strike_key(c.token, c.content, c.event_id) AS key, c.received_at, c.event_id,
+                   bouncemx.is_sure(c.kind, c.confidence, c.verification, c.capped) AS sure,
+                   coalesce(c.received_at + p.expires[1], 'infinity') AS holds_until,
+                   row_number() OVER (same ORDER BY c.ordinality) - count(*) OVER same AS before_last
+              FROM ROWS FROM (unnest(candidates), unnest(rulings)) WITH ORDINALITY c
+              JOIN unnest(policies) WITH ORDINALITY p ON p.ordinality = c.policy
+             WHERE c.effect = 'strike'
+            WINDOW same AS (PARTITION BY c.address_key, c.tenant)) e
+      JOIN bouncemx.struck t ON t.address_key = e.address_key AND t.tenant = e.tenant
+     WHERE t.strikes + e.before_last <= k.strikes_kept
     ON CONFLICT (address_key, tenant, line, key) DO UPDATE
        SET at = excluded.at, event_id = excluded.event_id, sure = excluded.sure,
            holds_until = excluded.holds_until;
