@@ -156,6 +156,10 @@ start() { # DIR FSYNC
     if [ -n "$made" ] || [ ! -e "$dir/ready" ]; then
         [ -n "$(super "$dir" postgres "SELECT 1 FROM pg_roles WHERE rolname = 'bouncemx'")" ] ||
             super "$dir" postgres "CREATE ROLE bouncemx LOGIN CREATEDB"
+        # Roles of the schema; the tests of the owner become them by SET ROLE.
+        [ -n "$(super "$dir" postgres "SELECT 1 FROM pg_roles WHERE rolname = 'bouncemx_admin'")" ] ||
+            super "$dir" postgres "CREATE ROLE bouncemx_writer; CREATE ROLE bouncemx_reader;
+                CREATE ROLE bouncemx_admin; GRANT bouncemx_writer, bouncemx_reader, bouncemx_admin TO bouncemx"
         [ -n "$(super "$dir" postgres "SELECT 1 FROM pg_database WHERE datname = 'bouncemx'")" ] ||
             super "$dir" postgres "CREATE DATABASE bouncemx OWNER bouncemx"
         touch "$dir/ready"
