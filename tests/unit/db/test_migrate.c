@@ -70,21 +70,40 @@ static void test_one_version_back(void **state)
     db_free(db);
 }
 
-/* Killed between two steps: each stands or does not. */
+static void run_step(struct db *db, const struct db_step *step)
+{
+    char sql[300];
+    snprintf(sql, sizeof(sql), "INSERT INTO bouncemx.schema_migration VALUES (%u, '%s', '%s')",
+             step->number, step->name, step->checksum);
+    test_run(db, step->sql);
+    test_run(db, sql);
+}
+
+/* Killed between any two steps: this program writes on, on the connection that it had, too. */
 static void test_half_way(void **state)
 {
     (void)state;
     struct err e = {0};
     unsigned version = 0;
-    struct db *db = test_open(test_database("t_migrate_half"));
+    const char *conninfo = test_database("t_migrate_half");
+    struct db *db = test_open(conninfo), *writer = test_open(conninfo);
+    struct test_message t[64];
+    struct db_position at = {0, 0};
+    struct db_written written;
     test_ok(db_migrate_to(db, 1, NULL, NULL, &version, &e), &e);
-    test_run(db, db_steps[10].sql);
-    char sql[300];
-    snprintf(sql, sizeof(sql), "INSERT INTO bouncemx.schema_migration VALUES (11, '%s', '%s')",
-             db_steps[10].name, db_steps[10].checksum);
-    test_run(db, sql);
-    test_ok(db_schema_check(db, &e), &e);
-    assert_int_equal(db_schema_version(db), 1);
+    test_ok(db_partitions(db, TEST_TIME, &e), &e);
+    test_ok(db_lane_position(writer, &test_lane, &at, &e), &e);
+    for (unsigned n = 0; n <= db_steps_n - 10; n++) {
+        if (n > 0)
+            run_step(db, &db_steps[9 + n]);
+        test_ok(db_schema_check(writer, &e), &e);
+        assert_int_equal(db_schema_version(writer), n < db_steps_n - 10 ? 1 : DB_SCHEMA_VERSION);
+        assert_true(n < 64);
+        test_message(&t[n], n);
+        test_ok(db_write(writer, &test_lane, at, &t[n].message, 1, &at, &written, &e), &e);
+        assert_int_equal(written.messages, 1);
+    }
+    db_free(writer);
     test_ok(db_migrate(db, NULL, NULL, &version, &e), &e);
     assert_int_equal(version, DB_SCHEMA_VERSION);
 

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""A failover pair: the primary is killed under load, its streaming standby is promoted.
+
+--synchronous: what the primary committed stands on the standby. Else the standby is held back, so
+that committed rows are lost: lanes go back, and the journal feeds again what is missing. Either way
+no acknowledged message is lost, none counted twice, and feed cursors of before are refused.
+--long: several failovers, back and forth; the dead primary is made a standby of the new one.
+"""
+import random
+import signal
+import time
+
+import feeds
+import harness
+import postgres
+from flow import Flow
+from harness import expect, wait_until
+from sandbox import kill_pid
+from smtp import Ledger
+
+
+def conninfo(*servers):
+    hosts = ",".join(f"{s.directory}/socket" for s in servers)
+    ports = ",".join("5432" for _ in servers)
+    return (f"host={hosts} port={ports} user=bouncemx dbname=bouncemx connect_timeout=2 "
+            "target_session_attrs=read-write")
+
+
+def follow(primary, standby, synchronous):
+    """Until the standby streams; then commits wait for it, if they shall."""
+    names = standby.name if synchronous else ""
+    primary.set(synchronous_standby_names=names)
+    wait_until("the standby to stream", 30, lambda: primary.value(
+        "select sync_state from pg_stat_replication where state = 'streaming'")
+        == ("sync" if synchronous else "async"))
+
+
+def messages_of(server):
+    return {row[0] for row in server.sql("select id from bouncemx.message")}
+
+
+def positions_of(server):
+    return {(journal, lane): (int(segment), int(offset)) for journal, lane, segment, offset in
+            server.sql("select journal, lane, segment, byte_offset from bouncemx.lane_position")}
+
+
+def replayed(server):
+    """Has it no more to replay? What it received may end within a record, so it is asked twice."""
+    before = server.value("select pg_last_wal_replay_lsn()")
+    time.sleep(0.2)
+    return before == server.value("select pg_last_wal_replay_lsn()")
+
+
+class Lost:
+    """What a failover took from PostgreSQL."""
+
+    def __init__(self, primary, standby):
+        self.primary, self.standby = primary, standby
+        self.seen = self.positions = None
+
+    def before(self):
+        self.positions = positions_of(self.primary)
+        self.seen = messages_of(self.primary)
+
+    def after(self):
+        """Rows that were committed before, and lanes that stand further back now."""
+        wait_until("the standby to replay what it has", 30, lambda: replayed(self.standby))
+        now = positions_of(self.standby)
+        back = [lane for lane, at in self.positions.items() if now.get(lane, (0, 0)) < at]
+        return len(self.seen - messages_of(self.standby)), len(back)
+
+
+def fail_over(setup, flow, primary, standby, synchronous):
+    """Kills primary under load, promotes standby; returns how many messages PostgreSQL lost, and
+    how long after the promotion the next one was written."""
+    cursor = feeds.cursor(primary)
+    flow.wait(150)
+    lost = Lost(primary, standby)
+    if not synchronous:
+        sender = int(primary.value("select pid from pg_stat_replication"))
+        kill_pid(sender, signal.SIGSTOP)
+        flow.wait(150)
+        wait_until("rows that the standby has not", 30, lambda: len(
+            messages_of(primary) - messages_of(standby)) >= 50, every=0.2)
+    lost.before()
+    for pid in random.Random(setup.options.seed).sample(setup.workers(), 1):
+        kill_pid(pid)
+    primary.kill()
+    rows, lanes = lost.after()
+    flow.wait(30)  # mail is taken while there is no server
+    standby.promote()
+    promoted = time.monotonic()
+    setup.pg = standby
+    before = standby.count("select count(*) from bouncemx.message")
+    wait_until("rows in the new primary", 30, lambda: standby.count(
+        "select count(*) from bouncemx.message") > before, every=0.02)
+    seconds = time.monotonic() - promoted
+    if synchronous:
+        expect(rows == 0, f"{rows} committed messages are not on the synchronous standby")
+    else:
+        expect(rows >= 50 and lanes > 0, f"{rows} messages lost, {lanes} lanes went back: the test "
+               "did not make the standby lag")
+    setup.note(feed=feeds.check_refused(standby, cursor))
+    return rows, seconds
+
+
+def test(setup):
+    synchronous, rounds = setup.options.synchronous, 10 if setup.options.long else 2
+    setup.configure(spool={"segment_bytes": "256KiB"}, database={"batch_events": 50})
+    primary = setup.database()
+    standby = postgres.Postgres(setup.box, name="pg2", copy_of=primary)
+    setup.configure(database={"conninfo": conninfo(primary, standby)})
+    follow(primary, standby, synchronous)
+    setup.start("receive")
+    setup.start("process")
+    ledger = Ledger("fail")
+    flow = Flow(ledger, setup.port)
+    lost, after = [], []
+    for i in range(rounds):
+        rows, seconds = fail_over(setup, flow, primary, standby, synchronous)
+        lost.append(rows)
+        after.append(seconds)
+        primary, standby = standby, primary
+        if i + 1 < rounds:
+            standby.copy(primary)
+            standby.start()
+            follow(primary, standby, synchronous)
+    flow.wait(100)
+    flow.stop()
+    setup.wait_drained(ledger, 60)
+    setup.stop("receive")
+    setup.stop("process")
+    setup.check_exactly_once(ledger)
+    setup.note(failovers=rounds, committed_rows_lost=lost,
+               writing_again_after=[f"{s:.2f} s" for s in after], reconnects=flow.reconnects)
+
+
+def arguments(parser):
+    parser.add_argument("--synchronous", action="store_true", help="commits wait for the standby")
+    parser.add_argument("--long", action="store_true", help="ten failovers, back and forth")
+
+
+if __name__ == "__main__":
+    harness.main("failover", test, arguments)
