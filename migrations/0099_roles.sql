@@ -8,30 +8,30 @@ CREATE FUNCTION bouncemx.function_rights()
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT r.pattern, r.roles::text[], r.lends FROM (VALUES
-        -- What the processor and its keeper call.
-        ('lane_position_of|lane_move|set_aside_put|ensure_partitions|resolve_waiting|feed_number',
-         '{writer}', true),
+        -- What the processor and the keeper call.
+        ('lane_position_of|lane_move|set_aside_put|ensure_partitions|resolve_waiting', '{writer}', true),
         ('write_messages', '{writer,admin}', true),
-        ('maintain|forget_used', '{writer,admin}', true),
+        ('feed_(number|due|new_epoch)|become_keeper|maintained|breaker_judge|expire_suppressions|forget_(old|used|feed)',
+         '{writer,admin}', true),
         -- What `status` and `drain` of an MX host ask.
-        ('lanes|counts|unmatched', '{writer,reader,admin}', true),
+        ('lanes|counts|unmatched|maintenance_shown|feed_position', '{writer,reader,admin}', true),
         -- Reading. With the caller's own rights, so that they can become a part of his query.
-        ('suppressions|suppression_of|suppressed|is_suppressed|events|event_of|set_aside_list',
+        ('suppressions|suppression_of|suppressed|is_suppressed|is_allowed|events|event_of|set_aside_list|exported|report_.*|actor',
          '{reader,admin}', false),
-        ('report_.*|feed_after|feed_cursor|feed_export|policy_preview|is_allowed|actor',
-         '{reader,admin}', false),
-        ('erased_of', '{reader,admin}', true),
+        ('feed_(home|is_home|cursor|place|fresh|after)', '{reader,admin}', false),
+        ('erased_of|policy_preview', '{reader,admin}', true),
         -- One message at a time: the table itself is not for readers.
         ('evidence_of', '{reader,admin}', true),
         ('set_aside_one', '{admin}', false),
         -- What people do.
-        ('set_aside_take|suppression_(add|remove|erase|undo)|erase|allow|disallow|delivered',
+        ('set_aside_take|suppression_(add|remove|erase|undo)|erase|allow|disallow|delivered|breaker_release',
          '{admin}', true),
-        ('policy_(set|remove)|breaker_release|replay_apply|import_.*|volume_put', '{admin}', true),
+        ('policy_(set|remove)|replay_apply|import_(begin|put|end)|volume_put', '{admin}', true),
         -- Parts of the above, and what changes the schema: for the owner.
-        ('act|use_up|strike_out|suppress|resolve|move_from_default|drop_days_before|address_hash',
+        ('act|use_up|suppress|resolve|judge|confirms|(score|strike|strikes)_.*|suppression_taken|policy_of|address_hash',
          '{}', false),
-        ('grant_roles|grant_functions|grant_tables', '{}', false),
+        ('breaker_(opens|hold|let_go)|move_from_default|drop_(partition|before|days_before)|feed_publish|grant_.*',
+         '{}', false),
         -- For the sender, granted by hand to the role that it logs in as (docs/return-path.md).
         ('mint|mint_opaque|send', '{}', true),
         ('sent_put', '{public}', false)
@@ -46,7 +46,7 @@ BEGIN ATOMIC
     SELECT r.pattern, r.roles::text[], r.rights::text[] FROM (VALUES
         ('schema_migration', '{writer}', '{SELECT}'),
         ('.*', '{reader,admin}', '{SELECT}'),
-        ('policy|allowed|volume', '{admin}', '{INSERT,UPDATE,DELETE}')
+        ('policy|breaker_policy|domain_operator|allowed|volume', '{admin}', '{INSERT,UPDATE,DELETE}')
     ) r (pattern, roles, rights);
 END;
 COMMENT ON FUNCTION bouncemx.table_rights() IS 'Which rights on tables and views the roles have, by name: pattern is a regular expression for the whole of it, and all rows that fit count. Columns named raw, whole messages, are left out for the reader.';
@@ -61,6 +61,7 @@ BEGIN
         SELECT p.oid, p.oid::regprocedure AS name, p.prosecdef, p.proconfig, r.roles, r.lends
           FROM pg_catalog.pg_proc p JOIN bouncemx.function_rights() r ON p.proname ~ ('^(' || r.pattern || ')$')
          WHERE p.pronamespace = 'bouncemx'::regnamespace AND p.prorettype <> 'trigger'::regtype
+           AND NOT (p.provolatile = 'i' AND NOT p.prosecdef AND NOT r.lends)
          ORDER BY p.oid
     LOOP
         IF f.lends AND NOT (f.prosecdef AND coalesce('search_path=pg_catalog, pg_temp' = ANY (f.proconfig), false)) THEN

@@ -4,7 +4,8 @@
 --synchronous: what the primary committed stands on the standby. Else the standby is held back, so
 that committed rows are lost: lanes go back, and the journal feeds again what is missing. Either way
 no acknowledged message is lost, none counted twice, and feed cursors of before are refused.
---long: several failovers, back and forth; the dead primary is made a standby of the new one.
+--long: several failovers, back and forth; the dead primary is made a standby of the new one. Of the
+first the primary does not die but hangs; with --synchronous the standby dies before.
 """
 import random
 import signal
@@ -70,7 +71,24 @@ class Lost:
         return len(self.seen - messages_of(self.standby)), len(back)
 
 
-def fail_over(setup, flow, primary, standby, synchronous):
+def hang(server):
+    """Nothing of it answers or closes a connection, as a host that is cut off."""
+    for pid in server.pids():
+        kill_pid(pid, signal.SIGSTOP)
+
+
+def standby_dies(setup, flow, ledger, primary, standby):
+    """Commits wait for it, longer than a worker waits for an answer; somebody lets them go on."""
+    standby.kill()
+    flow.wait(100)
+    time.sleep(70)
+    primary.set(synchronous_standby_names="")
+    setup.wait_drained(ledger, 120)
+    standby.start()
+    follow(primary, standby, True)
+
+
+def fail_over(setup, flow, primary, standby, synchronous, hung):
     """Kills primary under load, promotes standby; returns how many messages PostgreSQL lost, and
     how long after the promotion the next one was written."""
     cursor = feeds.cursor(primary)
@@ -85,16 +103,20 @@ def fail_over(setup, flow, primary, standby, synchronous):
     lost.before()
     for pid in random.Random(setup.options.seed).sample(setup.workers(), 1):
         kill_pid(pid)
-    primary.kill()
+    if hung:
+        hang(primary)
+    else:
+        primary.kill()
     rows, lanes = lost.after()
     flow.wait(30)  # mail is taken while there is no server
     standby.promote()
     promoted = time.monotonic()
     setup.pg = standby
     before = standby.count("select count(*) from bouncemx.message")
-    wait_until("rows in the new primary", 30, lambda: standby.count(
+    wait_until("rows in the new primary", 150 if hung else 30, lambda: standby.count(
         "select count(*) from bouncemx.message") > before, every=0.02)
     seconds = time.monotonic() - promoted
+    primary.kill()  # before it wakes up: docs/operations.md
     if synchronous:
         expect(rows == 0, f"{rows} committed messages are not on the synchronous standby")
     else:
@@ -115,9 +137,12 @@ def test(setup):
     setup.start("process")
     ledger = Ledger("fail")
     flow = Flow(ledger, setup.port)
+    if synchronous and setup.options.long:
+        standby_dies(setup, flow, ledger, primary, standby)
     lost, after = [], []
     for i in range(rounds):
-        rows, seconds = fail_over(setup, flow, primary, standby, synchronous)
+        hung = i == 0 and setup.options.long
+        rows, seconds = fail_over(setup, flow, primary, standby, synchronous, hung)
         lost.append(rows)
         after.append(seconds)
         primary, standby = standby, primary

@@ -7,25 +7,21 @@ SELECT plan(33);
 -- A function that fits no row, or two, is nobody's decision: add its name to function_rights().
 
 CREATE VIEW pg_temp.of_functions AS
-SELECT p.oid::regprocedure::text AS function, count(r.pattern) AS rows, string_agg(r.pattern, ' and ') AS patterns
+SELECT p.oid, p.oid::regprocedure::text AS function, p.prosecdef, r.pattern, r.roles, r.lends,
+       count(r.pattern) OVER (PARTITION BY p.oid) AS rows
   FROM pg_proc p LEFT JOIN bouncemx.function_rights() r ON p.proname ~ ('^(' || r.pattern || ')$')
  WHERE p.pronamespace = 'bouncemx'::regnamespace AND p.prorettype <> 'trigger'::regtype
-   AND NOT (p.provolatile = 'i' AND NOT p.prosecdef)
- GROUP BY 1;
+   AND NOT (p.provolatile = 'i' AND NOT p.prosecdef);
 SELECT is_empty($$SELECT function FROM pg_temp.of_functions WHERE rows = 0$$, 'every function has a row of function_rights()');
-SELECT is_empty($$SELECT function, patterns FROM pg_temp.of_functions WHERE rows > 1$$, 'and no more than one');
+SELECT is_empty($$SELECT function, pattern FROM pg_temp.of_functions WHERE rows > 1$$, 'and no more than one');
 SELECT is_empty($$
-    SELECT p.oid::regprocedure FROM pg_proc p JOIN bouncemx.function_rights() r ON p.proname ~ ('^(' || r.pattern || ')$')
-     WHERE p.pronamespace = 'bouncemx'::regnamespace AND NOT r.roles && '{public}'
-       AND has_function_privilege('public', p.oid, 'EXECUTE')$$, 'those in the list are not for everybody');
+    SELECT function FROM pg_temp.of_functions
+     WHERE has_function_privilege('public', oid, 'EXECUTE') <> ('public' = ANY (roles))$$, 'it is for everybody only where that is said');
 SELECT is_empty($$
-    SELECT p.oid::regprocedure, role FROM pg_proc p JOIN bouncemx.function_rights() r ON p.proname ~ ('^(' || r.pattern || ')$'),
-           unnest('{writer,reader,admin}'::text[]) role
-     WHERE p.pronamespace = 'bouncemx'::regnamespace AND NOT r.roles && '{public}'
-       AND has_function_privilege('bouncemx_' || role, p.oid, 'EXECUTE') <> (role = ANY (r.roles))$$, 'each role has its own');
-SELECT is_empty($$
-    SELECT p.oid::regprocedure FROM pg_proc p JOIN bouncemx.function_rights() r ON p.proname ~ ('^(' || r.pattern || ')$')
-     WHERE p.pronamespace = 'bouncemx'::regnamespace AND r.lends AND NOT p.prosecdef$$, 'what lends the owner''s rights does so');
+    SELECT function, role FROM pg_temp.of_functions, unnest('{writer,reader,admin}'::text[]) role
+     WHERE NOT roles && '{public}'
+       AND has_function_privilege('bouncemx_' || role, oid, 'EXECUTE') <> (role = ANY (roles))$$, 'each role has its own');
+SELECT is_empty($$SELECT function FROM pg_temp.of_functions WHERE lends AND NOT prosecdef$$, 'what lends the owner''s rights does so');
 SELECT is_empty($$
     SELECT c.relname, l.privilege_type FROM pg_class c, aclexplode(c.relacl) l
      WHERE c.relnamespace = 'bouncemx'::regnamespace AND l.grantee = 'bouncemx_writer'::regrole
