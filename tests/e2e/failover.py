@@ -71,6 +71,16 @@ class Lost:
         return len(self.seen - messages_of(self.standby)), len(back)
 
 
+def read_standby(setup, flow, pair, standby):
+    """The command line reads a standby as any server."""
+    flow.wait(20)
+    wait_until("rows on the standby", 30, lambda: messages_of(standby))
+    setup.configure(database={"conninfo": standby.conninfo})
+    setup.command("suppression", "list", "--limit", "1")
+    expect(setup.json_lines("events", "--limit", "1"), "no events on the standby")
+    setup.configure(database={"conninfo": pair})
+
+
 def hang(server):
     """Nothing of it answers or closes a connection, as a host that is cut off."""
     for pid in server.pids():
@@ -101,7 +111,7 @@ def fail_over(setup, flow, primary, standby, synchronous, hung):
         wait_until("rows that the standby has not", 30, lambda: len(
             messages_of(primary) - messages_of(standby)) >= 50, every=0.2)
     lost.before()
-    for pid in random.Random(setup.options.seed).sample(setup.workers(), 1):
+    for pid in random.Random(setup.options.seed).sample(setup.served("worker"), 1):
         kill_pid(pid)
     if hung:
         hang(primary)
@@ -131,12 +141,13 @@ def test(setup):
     setup.configure(spool={"segment_bytes": "256KiB"}, database={"batch_events": 50})
     primary = setup.database()
     standby = postgres.Postgres(setup.box, name="pg2", copy_of=primary)
-    setup.configure(database={"conninfo": conninfo(primary, standby)})
+    pair = conninfo(primary, standby)
+    setup.configure(database={"conninfo": pair})
     follow(primary, standby, synchronous)
-    setup.start("receive")
-    setup.start("process")
+    setup.start("serve")
     ledger = Ledger("fail")
     flow = Flow(ledger, setup.port)
+    read_standby(setup, flow, pair, standby)
     if synchronous and setup.options.long:
         standby_dies(setup, flow, ledger, primary, standby)
     lost, after = [], []
@@ -153,8 +164,7 @@ def test(setup):
     flow.wait(100)
     flow.stop()
     setup.wait_drained(ledger, 60)
-    setup.stop("receive")
-    setup.stop("process")
+    setup.stop("serve")
     setup.check_exactly_once(ledger)
     setup.note(failovers=rounds, committed_rows_lost=lost,
                writing_again_after=[f"{s:.2f} s" for s in after], reconnects=flow.reconnects)

@@ -247,6 +247,14 @@ class Setup:
         role = self.roles.get("process")
         return sandbox.proc_children(role.pid) if role and role.running() else []
 
+    def served(self, wanted):
+        """Pids of receive, process, or the worker processes, of the running serve."""
+        found = [pid for pid in sandbox.proc_children(self.roles["serve"].pid)
+                 if sandbox.proc_has_word(pid, "process" if wanted == "worker" else wanted)]
+        if wanted == "worker":
+            found = [child for pid in found for child in sandbox.proc_children(pid)]
+        return found
+
     # ---- rows ----
 
     def addresses(self):

@@ -43,8 +43,7 @@ def test(setup):
     setup.configure(spool={"segment_bytes": "256KiB"}, database={"batch_events": 50})
     pg = setup.database(options=("archive_mode=on",))
     archive = archive_of(setup)
-    setup.start("receive")
-    setup.start("process")
+    setup.start("serve")
     ledger = Ledger("restore")
     flow = Flow(ledger, setup.port, pause=0 if setup.options.long else 0.01)
     flow.wait(200)
@@ -85,8 +84,7 @@ def test(setup):
     setup.wait_drained(ledger, 120)
     fed = time.monotonic() - began - restored
     feed = feeds.check_refused(pg, cursor)
-    setup.stop("receive")
-    setup.stop("process")
+    setup.stop("serve")
     setup.check_exactly_once(ledger)
     held = pg.count("select count(*) from bouncemx.suppression")
     expect(held >= len(ledger.acked), f"{held} suppressions for {len(ledger.acked)} hard bounces: "
