@@ -100,6 +100,10 @@ def same_to_both(setup, nodes):
     setup.note(same_message_to_both=TWICE, which_of_both_acted=dict(by_node))
 
 
+def login_as(setup, login):
+    return setup.pg.conninfo.replace("user=bouncemx ", f"user={login} ")
+
+
 def least_rights(setup, node):
     for sql in REFUSED:
         try:
@@ -112,14 +116,29 @@ def least_rights(setup, node):
     expect("denied" in done.errors, f"suppression list as writer: {done.errors}")
     node.command("status")
 
+    # People: what a reader may, and what is left to an admin.
+    nobody = "01890000-0000-7000-8000-000000000001"
+    setup.pg.sql("create role t_reader login in role bouncemx_reader; "
+                 "create role t_admin login in role bouncemx_admin")
+    for login in ("t_reader", "t_admin"):
+        node.configure(database={"conninfo": login_as(setup, login)})
+        event = node.json_lines("events", "--limit", "1")[0]
+        node.command("show", event["event_id"])
+        node.command("suppression", "check", "twice-1@remote.example.test")
+        for argv in (("suppression", "list", "--limit", "3"), ("status",), ("set-aside", "list"),
+                     ("report", "blocks"), ("report", "forged"), ("report", "unmatched")):
+            node.command(*argv)
+        done = node.command("set-aside", "drop", nobody, code=1)
+        word = "denied" if login == "t_reader" else "no such message"
+        expect(word in done.errors, f"set-aside drop as {login}: {done.errors}")
+    node.configure(database={"conninfo": login_as(setup, "mx_writer")})
+
 
 def test(setup):
     setup.configure(spool={"segment_bytes": "256KiB"}, database={"batch_events": 50})
     setup.database()
     setup.pg.sql("create role mx_writer login in role bouncemx_writer")
-    conninfo = setup.pg.conninfo.replace("user=bouncemx", "user=mx_writer")
-    expect("mx_writer" in conninfo, conninfo)
-    setup.configure(database={"conninfo": conninfo})
+    setup.configure(database={"conninfo": login_as(setup, "mx_writer")})
     nodes = [setup, setup.another("mx2")]
     expect(os.path.realpath(nodes[0].spool) != os.path.realpath(nodes[1].spool), "one spool")
     for node in nodes:

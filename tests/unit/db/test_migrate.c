@@ -202,6 +202,39 @@ static void test_refused(void **state)
     db_free(db);
 }
 
+/* A sequence counts on through what is rolled back. */
+static const char lock_up[] =
+    "CREATE SEQUENCE bouncemx.tries; "
+    "CREATE FUNCTION bouncemx.lock_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF nextval('bouncemx.tries') <= TG_ARGV[0]::int THEN "
+    "RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END IF; RETURN NEW; END $$; "
+    "CREATE TRIGGER lock_up BEFORE INSERT ON bouncemx.schema_migration "
+    "FOR EACH ROW EXECUTE FUNCTION bouncemx.lock_up";
+
+static void test_locked_up(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *argument;
+        bool ends;
+    } cases[] = {{"('3')", true}, {"('1000')", false}};
+    for (size_t i = 0; i < 2; i++) {
+        struct err e = {0};
+        unsigned version = 0;
+        char sql[1000];
+        struct db *db = test_open(test_database("t_migrate_locked"));
+        test_ok(db_migrate_to(db, 1, NULL, NULL, &version, &e), &e);
+        snprintf(sql, sizeof(sql), "%s%s", lock_up, cases[i].argument);
+        test_run(db, sql);
+        int rc = db_migrate(db, NULL, NULL, &version, &e);
+        assert_int_equal(rc, cases[i].ends ? 0 : -EAGAIN);
+        if (!cases[i].ends)
+            assert_non_null(strstr(e.text, "deadlock"));
+        assert_int_equal(version, cases[i].ends ? DB_SCHEMA_VERSION : 1);
+        db_free(db);
+    }
+}
+
 static void test_failing_step(void **state)
 {
     (void)state;
@@ -247,10 +280,15 @@ static void test_encoding_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twice),        cmocka_unit_test(test_one_version_back),
-        cmocka_unit_test(test_half_way),     cmocka_unit_test(test_two_at_once),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_failing_step),
-        cmocka_unit_test(test_bad_conninfo), cmocka_unit_test(test_encoding_refused),
+        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_one_version_back),
+        cmocka_unit_test(test_half_way),
+        cmocka_unit_test(test_two_at_once),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_locked_up),
+        cmocka_unit_test(test_failing_step),
+        cmocka_unit_test(test_bad_conninfo),
+        cmocka_unit_test(test_encoding_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
