@@ -3,7 +3,7 @@
 
 --synchronous: what the primary committed stands on the standby. Else the standby is held back, so
 that committed rows are lost: lanes go back, and the journal feeds again what is missing. Either way
-no acknowledged message is lost, none counted twice, and feed cursors of before are refused.
+no acknowledged message is lost, none counted twice, and feed cursors of before are refused. At the end a dead primary comes back, and is written to by mistake.
 --long: several failovers, back and forth; the dead primary is made a standby of the new one. Of the
 first the primary does not die but hangs; with --synchronous the standby dies before.
 """
@@ -136,6 +136,24 @@ def fail_over(setup, flow, primary, standby, synchronous, hung):
     return rows, seconds
 
 
+def wrong_server(setup, flow, primary, dead, synchronous):
+    """The dead primary comes back as if nothing had happened, and this host goes to it. A synchronous
+    one can commit nothing without its standby; from the other the mail comes once more."""
+    setup.stop("serve")
+    setup.configure(database={"conninfo": conninfo(dead, primary)})
+    dead.start()
+    before = len(messages_of(dead))
+    setup.start("serve")
+    flow.wait(50)
+    if synchronous:
+        time.sleep(2)
+        expect(len(messages_of(dead)) == before, "committed without the standby")
+    else:
+        wait_until("rows in the wrong server", 30, lambda: len(messages_of(dead)) > before + 30)
+    setup.note(written_to_the_wrong_server=len(messages_of(dead)) - before)
+    dead.kill()
+
+
 def test(setup):
     synchronous, rounds = setup.options.synchronous, 10 if setup.options.long else 2
     setup.configure(spool={"segment_bytes": "256KiB"}, database={"batch_events": 50})
@@ -161,6 +179,7 @@ def test(setup):
             standby.copy(primary)
             standby.start()
             follow(primary, standby, synchronous)
+    wrong_server(setup, flow, primary, standby, synchronous)
     flow.wait(100)
     flow.stop()
     setup.wait_drained(ledger, 60)
