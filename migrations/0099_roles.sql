@@ -16,21 +16,21 @@ BEGIN ATOMIC
         -- What `status` and `drain` of an MX host ask.
         ('lanes|counts|unmatched|maintenance_shown|feed_position', '{writer,reader,admin}', true),
         -- Reading. With the caller's own rights, so that they can become a part of his query.
-        ('suppressions|suppression_of|suppressed|is_suppressed|is_allowed|events|event_of|set_aside_list|exported|report_.*|actor',
+        ('suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|actor',
          '{reader,admin}', false),
         ('feed_(home|is_home|cursor|place|fresh|after)', '{reader,admin}', false),
-        ('erased_of|policy_preview', '{reader,admin}', true),
+        ('erased_of|erasures_of|policy_preview', '{reader,admin}', true),
         -- One message at a time: the table itself is not for readers.
         ('evidence_of', '{reader,admin}', true),
         ('set_aside_one', '{admin}', false),
         -- What people do.
-        ('set_aside_take|suppression_(add|remove|erase|undo)|erase|allow|disallow|delivered|breaker_release',
+        ('set_aside_take|suppression_(add|remove)|undo_event|erase|erase_mentioned|allow|disallow|delivered|breaker_release',
          '{admin}', true),
         ('policy_(set|remove)|replay_apply|import_(begin|put|end)|volume_put', '{admin}', true),
         -- Parts of the above, and what changes the schema: for the owner.
         ('act|use_up|suppress|resolve|judge|confirms|(score|strike|strikes)_.*|suppression_taken|policy_of|address_hash',
          '{}', false),
-        ('breaker_(opens|hold|let_go)|move_from_default|drop_(partition|before|days_before)|feed_publish|grant_.*',
+        ('breaker_(opens|hold|let_go)|expire_address|forget_counts|erase_(messages|list)|move_from_default|drop_(partition|before|days_before)|feed_publish|grant_.*',
          '{}', false),
         -- For the sender, granted by hand to the role that it logs in as (docs/return-path.md).
         ('mint|mint_opaque|send', '{}', true),
