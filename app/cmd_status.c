@@ -174,7 +174,8 @@ static bool database(struct status *s)
         problem(s, "database_error", &e);
         return false;
     }
-    fact(s, "database", STR("there, with this program's schema"));
+    fact(s, "database", STR("there, with a schema for this program"));
+    number(s, "schema_version", "", db_schema_version(s->a.db));
     for (size_t i = 0; i < s->a.table.rows_n; i++) {
         char name[64];
         uint64_t n;

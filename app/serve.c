@@ -199,7 +199,7 @@ static int check_schema(const char *config, int signals, struct err *e)
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SCHEMA)
         return err_set(e, -EPROTO,
-                       "the schema is not that of this program: run bouncemx migrate, or serve "
+                       "the schema does not go with this program: run bouncemx migrate, or serve "
                        "--migrate");
     if (status != 0)
         log_warn("database_away", KV("why", "mail is accepted all the same"));

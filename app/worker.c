@@ -13,12 +13,13 @@ enum {
     LANES_EVERY = CLOCK_SECOND,
     PRUNE_EVERY = CLOCK_SECOND,
     RESOLVE_EVERY = 60 * CLOCK_SECOND,
+    SCHEMA_EVERY = 10 * CLOCK_SECOND,
 };
 
 struct times {
-    int64_t lanes, prune, partitions, resolve; /* when each is due */
-    int64_t retry;                             /* the server is not asked before */
-    int64_t told;                              /* when its being away was last logged */
+    int64_t lanes, prune, partitions, schema, resolve; /* when each is due */
+    int64_t retry;                                     /* the server is not asked before */
+    int64_t told;                                      /* when its being away was last logged */
     unsigned failures;
 };
 
@@ -60,6 +61,7 @@ static int connect_server(struct worker *w, struct times *t, struct err *e)
         return rc;
     w->connected = true;
     t->partitions = clock_monotonic() + 3600 * CLOCK_SECOND;
+    t->schema = clock_monotonic() + SCHEMA_EVERY;
     for (size_t i = 0; i < w->lanes_n; i++)
         w->lanes[i].positioned = false;
     log_info("database_connected", KV("tries", (int)t->failures + 1));
@@ -113,6 +115,11 @@ static int periodic(struct worker *w, struct times *t, int64_t now, struct err *
     if (now >= t->partitions) {
         rc = db_partitions(w->db, clock_now(), e);
         t->partitions = now + 3600 * CLOCK_SECOND;
+    }
+    /* Somebody may have migrated. */
+    if (rc == 0 && now >= t->schema) {
+        rc = db_schema_check(w->db, e);
+        t->schema = now + SCHEMA_EVERY;
     }
     /* One worker is enough for all. */
     if (rc == 0 && w->index == 0 && now >= t->resolve) {

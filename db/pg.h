@@ -19,6 +19,7 @@ enum {
     PG_LONG_MS = 3600 * 1000, /* a step of a migration, and the wait for another's */
     PG_PARAMETERS_MAX = 96,
     PG_SQLSTATE = 6, /* bytes of one, with its NUL */
+    PG_MISSING_MAX = 120,
 };
 
 /* A statement is prepared on its first use on a connection, under its place in pg_statement. */
@@ -33,6 +34,9 @@ enum pg_statement {
     PG_MIGRATION_KNOWN,
     PG_MIGRATION_NOTE,
     PG_MIGRATION_LIST,
+    PG_MIGRATION_VERSION,
+    PG_ROLES_MAY,
+    PG_ROLES_GRANT,
     PG_ASK, /* + enum db_question */
     PG_STATEMENTS_MAX = 96,
 };
@@ -68,6 +72,10 @@ int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struc
 
 /* The statement in this place is prepared anew by its next call, from another text. */
 void pg_forget(struct pg *pg, enum pg_statement which);
+
+/* What a call for a function, table or column that the server has not fails with from now on, as
+ * -EPROTO; "": with the server's own words. Kept over pg_reset. */
+void pg_missing(struct pg *pg, const char *text);
 
 /* Of the last call that failed: five characters, or "" when the server said none. */
 const char *pg_sqlstate(const struct pg *pg);
