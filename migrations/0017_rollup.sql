@@ -160,6 +160,21 @@ COMMENT ON COLUMN bouncemx.latency_daily.mx_operator IS 'Who runs the mail host 
 COMMENT ON COLUMN bouncemx.latency_daily.bucket IS 'From 2^bucket seconds up to twice that; 0 also holds what took less.';
 COMMENT ON COLUMN bouncemx.latency_daily.events IS 'How many bounces.';
 
+CREATE TABLE bouncemx.message_hourly (
+    hour     timestamptz NOT NULL,
+    node     text NOT NULL,
+    kind     bouncemx.event_kind NOT NULL,
+    messages bigint NOT NULL,
+    bytes    bigint NOT NULL,
+    PRIMARY KEY (hour, node, kind)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE bouncemx.message_hourly IS 'Messages by hour and host.';
+COMMENT ON COLUMN bouncemx.message_hourly.hour IS 'The hour of receipt, by its begin.';
+COMMENT ON COLUMN bouncemx.message_hourly.node IS 'Host that received them.';
+COMMENT ON COLUMN bouncemx.message_hourly.kind IS 'What the message as a whole reports.';
+COMMENT ON COLUMN bouncemx.message_hourly.messages IS 'How many messages.';
+COMMENT ON COLUMN bouncemx.message_hourly.bytes IS 'Bytes that their clients sent.';
+
 CREATE FUNCTION bouncemx.latency_bucket(latency interval) RETURNS integer
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN least(floor(log(2, greatest(extract(epoch FROM latency), 1)))::integer, 40);
@@ -346,6 +361,7 @@ CREATE OR REPLACE FUNCTION bouncemx.write_messages(
     LANGUAGE plpgsql AS $$
 DECLARE
     fresh   uuid[];
+    kept    uuid[];
     written bigint;
     whole   boolean;
     effects bouncemx.event_effect[];
@@ -435,6 +451,7 @@ BEGIN
         RETURN 0;
     END IF;
     whole := written = cardinality(m_id);
+    kept := fresh;
 
     -- Words are needed only of what may come to stand on the list.
     SELECT bouncemx.act(array_agg(CASE WHEN (whole OR bouncemx.message_of(e.id) = ANY (fresh))
@@ -467,18 +484,17 @@ BEGIN
 
     -- What floods leaves no bytes, unless another event of its message stays.
     IF 'flood' = ANY (effects) THEN
-        SELECT array_agg(m.id) INTO fresh
+        SELECT array_agg(m.id) INTO kept
           FROM unnest(fresh) m (id)
          WHERE m.id NOT IN (SELECT bouncemx.message_of(e.id)
                               FROM unnest(e_id, effects) e (id, effect)
                              GROUP BY 1 HAVING bool_and(e.effect = 'flood'));
-        whole := false;
     END IF;
     INSERT INTO bouncemx.evidence (id, received_at, raw)
     SELECT m.id, m.received_at, m.raw
       FROM (SELECT unnest(m_id) AS id, unnest(m_received_at) AS received_at,
                    unnest(m_raw) AS raw) m
-     WHERE (whole OR m.id = ANY (fresh)) AND (erased IS NULL OR m.id <> ALL (erased));
+     WHERE (cardinality(kept) = cardinality(m_id) OR m.id = ANY (kept)) AND (erased IS NULL OR m.id <> ALL (erased));
 
     INSERT INTO bouncemx.event (
         id, received_at, kind, tenant, stream, node, address, address_key, final_recipient, source,
@@ -533,6 +549,14 @@ BEGIN
     END IF;
 
     -- Last, since many writers count in the same rows.
+    INSERT INTO bouncemx.message_hourly AS h (hour, node, kind, messages, bytes)
+    SELECT date_trunc('hour', m.received_at, 'UTC'), the_node, m.kind::bouncemx.event_kind, count(*), sum(m.size)
+      FROM unnest(m_id, m_received_at, m_kind, m_size) m (id, received_at, kind, size)
+     WHERE whole OR m.id = ANY (fresh)
+     GROUP BY 1, 2, 3
+     ORDER BY 1, 2, 3
+    ON CONFLICT (hour, node, kind) DO UPDATE
+       SET messages = h.messages + excluded.messages, bytes = h.bytes + excluded.bytes;
     PERFORM bouncemx.roll_up(
         e_id, e_received_at, e_kind, e_tenant, e_stream, e_campaign, e_mx_operator, e_class, e_category,
         e_rule, e_status, e_fingerprint, e_verification, e_address_key, e_listed_address, e_blocklist,
@@ -583,10 +607,17 @@ BEGIN
         total := total + e.n;
         low := high;
     END LOOP;
+    INSERT INTO bouncemx.message_hourly AS h (hour, node, kind, messages, bytes)
+    SELECT date_trunc('hour', v.received_at, 'UTC'), v.node, v.kind, count(*), sum(v.size)
+      FROM bouncemx.message v
+     WHERE v.received_at >= since AND v.received_at < until
+     GROUP BY 1, 2, 3
+    ON CONFLICT (hour, node, kind) DO UPDATE
+       SET messages = h.messages + excluded.messages, bytes = h.bytes + excluded.bytes;
     RETURN total;
 END $$;
 COMMENT ON FUNCTION bouncemx.roll_up_stored(timestamptz, timestamptz) IS 'Counts the events that stand of a time (until is not included) in the roll-ups, an hour at a time: for those from before there were any, and those that were put in by hand. Called twice it counts twice. Returns how many.';
 
 SELECT bouncemx.roll_up_stored(date_trunc('hour', min(received_at), 'UTC'), max(received_at) + interval '1 second')
-  FROM bouncemx.event
+  FROM bouncemx.message
 HAVING count(*) > 0;
