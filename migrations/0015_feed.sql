@@ -272,7 +272,7 @@ BEGIN ATOMIC
                                               greatest(s.floor_id, s.target_id)) f
                     LIMIT 100000) f) w;
 END;
-COMMENT ON FUNCTION bouncemx.feed_position(timestamptz) IS 'Where the feed stands, one row: the newest cursor, since when its epoch runs, the oldest number kept, how many committed changes have no number yet (counted up to 100,000), how old the oldest of them is in milliseconds (NULL: none), and what the keeper has to do (feed_due).';
+COMMENT ON FUNCTION bouncemx.feed_position(timestamptz) IS 'Where the feed stands, one row: the newest cursor, since when its epoch runs, the oldest number kept, how many committed changes have no number yet (counted up to 100,000), how old the oldest of them is in milliseconds (0: there is none), and what the keeper has to do (feed_due).';
 
 -- ---- logical replication -----------------------------------------------------------------------
 
