@@ -151,7 +151,7 @@ static int become(struct keeper *k, struct err *e)
     int rc =
         db_become_keeper(k->db, str_c(k->config->node), clock_now(), silence(k->config), &is, e);
     if (rc == 0 && is) {
-        log_info("keeper", KV("tries", (int)k->failures + 1));
+        log_info("took_over", KV("tries", (int)k->failures + 1));
         memset(k->due, 0, sizeof(k->due));
         k->is_keeper = true;
     }
