@@ -97,6 +97,8 @@ COMMENT ON FUNCTION bouncemx.feed_new_epoch(text) IS 'Begins the next epoch, aft
 -- ---- numbering ---------------------------------------------------------------------------------
 
 -- Not by "xid >= xmin": one transaction that is open for an hour would make each round read the hour.
+-- Ranges, also of one xid, and an id that no index knows: so the planner takes the index of xid however
+-- few transactions the rows are of (an import is one).
 CREATE FUNCTION bouncemx.feed_fresh(old_snapshot pg_snapshot, new_snapshot pg_snapshot, above_id bigint)
     RETURNS TABLE (id bigint, address_hash bytea, at timestamptz)
     LANGUAGE sql STABLE
@@ -104,22 +106,28 @@ BEGIN ATOMIC
     SELECT c.id, c.address_hash, c.at
       FROM bouncemx.suppression_change c
      WHERE c.xid >= pg_snapshot_xmax(old_snapshot) AND c.xid < pg_snapshot_xmax(new_snapshot)
-       AND pg_visible_in_snapshot(c.xid, new_snapshot) AND c.id > above_id
+       AND pg_visible_in_snapshot(c.xid, new_snapshot) AND c.id + 0 > above_id
     UNION ALL
-    SELECT c.id, c.address_hash, c.at
-      FROM bouncemx.suppression_change c
-     WHERE c.xid = ANY (ARRAY(SELECT pg_snapshot_xip(old_snapshot)))
-       AND pg_visible_in_snapshot(c.xid, new_snapshot) AND c.id > above_id;
+    SELECT o.id, o.address_hash, o.at
+      FROM pg_snapshot_xip(old_snapshot) was_open
+     CROSS JOIN LATERAL (
+           SELECT c.id, c.address_hash, c.at
+             FROM bouncemx.suppression_change c
+            WHERE c.xid >= was_open AND c.xid <= was_open
+              AND pg_visible_in_snapshot(c.xid, new_snapshot) AND c.id + 0 > above_id
+           OFFSET 0) o;
 END;
 COMMENT ON FUNCTION bouncemx.feed_fresh(pg_snapshot, pg_snapshot, bigint) IS 'Changes with ids over above_id that committed between the two snapshots.';
 
 CREATE FUNCTION bouncemx.feed_due() RETURNS text
     LANGUAGE sql STABLE
 BEGIN ATOMIC
+    -- Materialized: else the planner, who needs one row only, reads the table from its start.
+    WITH fresh AS MATERIALIZED (
+        SELECT FROM bouncemx.feed_state s,
+                    bouncemx.feed_fresh(s.snapshot, pg_current_snapshot(), s.floor_id))
     SELECT CASE WHEN NOT bouncemx.feed_is_home() THEN 'epoch'
-                WHEN s.target IS NOT NULL OR EXISTS (
-                         SELECT FROM bouncemx.feed_fresh(s.snapshot, pg_current_snapshot(), s.floor_id))
-                THEN 'changes' END
+                WHEN s.target IS NOT NULL OR EXISTS (SELECT FROM fresh) THEN 'changes' END
       FROM bouncemx.feed_state s;
 END;
 COMMENT ON FUNCTION bouncemx.feed_due() IS 'What the keeper has to do for the feed: epoch (feed_new_epoch), changes (feed_number), or NULL: nothing. Cheap, to be asked many times a second.';
