@@ -56,6 +56,16 @@ static int waiting(struct keeper *k, int64_t now, size_t *ret, struct err *e)
     return db_resolve_waiting(k->db, now, ret, e);
 }
 
+static int expiry(struct keeper *k, int64_t now, size_t *ret, struct err *e)
+{
+    return db_expire(k->db, now, ret, e);
+}
+
+static int breaker(struct keeper *k, int64_t now, size_t *ret, struct err *e)
+{
+    return db_breaker_judge(k->db, now, ret, e);
+}
+
 static const struct task {
     const char *name;
     size_t every; /* offset in struct config */
@@ -63,6 +73,8 @@ static const struct task {
     bool in_parts; /* to be called until there is nothing more */
     bool quiet;    /* noted only when it did something */
 } tasks[] = {
+    {"breaker", offsetof(struct config, keeper.breaker), breaker, false, true},
+    {"expiry", offsetof(struct config, keeper.list), expiry, true, false},
     {"waiting", offsetof(struct config, keeper.list), waiting, true, false},
     {"partitions", offsetof(struct config, keeper.partitions), partitions, false, false},
     {"retention", offsetof(struct config, keeper.partitions), retention, true, false},

@@ -90,16 +90,35 @@ int db_forget_old(struct db *db, int64_t now, const struct db_retention *keep, s
     return rc;
 }
 
-int db_forget_used(struct db *db, int64_t now, size_t *ret, struct err *e)
+/* A call that takes the time and says how much it did. */
+static int call_at(struct db *db, enum pg_statement which, const char *sql, int64_t now,
+                   size_t *ret, struct err *e)
 {
     struct pg_parameters p = {0};
     char time[ENCODE_NUMBER_MAX];
     int64_t n = 0;
     pg_add(&p, encode_time(now, time));
-    int rc = call(db, PG_FORGET_USED, "SELECT bouncemx.forget_used($1)::bigint", &p, &n, e);
+    int rc = call(db, which, sql, &p, &n, e);
     if (rc == 0)
         *ret = (size_t)n;
     return rc;
+}
+
+int db_forget_used(struct db *db, int64_t now, size_t *ret, struct err *e)
+{
+    return call_at(db, PG_FORGET_USED, "SELECT bouncemx.forget_used($1)::bigint", now, ret, e);
+}
+
+int db_expire(struct db *db, int64_t now, size_t *ret, struct err *e)
+{
+    return call_at(db, PG_EXPIRE, "SELECT bouncemx.expire_suppressions($1, 1000)", now, ret, e);
+}
+
+int db_breaker_judge(struct db *db, int64_t now, size_t *ret, struct err *e)
+{
+    return call_at(db, PG_BREAKER,
+                   "SELECT opened + held + released + removed FROM bouncemx.breaker_judge($1)", now,
+                   ret, e);
 }
 
 int db_maintained(struct db *db, const char *task, struct str node, int64_t now, size_t did,

@@ -25,6 +25,12 @@ int db_forget_old(struct db *db, int64_t now, const struct db_retention *keep, s
 /* Likewise of tokens, contents and strikes that can't count any more; all at once. */
 int db_forget_used(struct db *db, int64_t now, size_t *ret, struct err *e);
 
+/* Takes a part of the suppressions whose time is over off the list; 0 in *ret: none is left. */
+int db_expire(struct db *db, int64_t now, size_t *ret, struct err *e);
+/* Judges the circuit breaker by what was committed since the last time; *ret is how many hours
+ * opened and how many rows of the list wait, hold again or went. */
+int db_breaker_judge(struct db *db, int64_t now, size_t *ret, struct err *e);
+
 /* Notes for `status` that a task was done, or why not (failure absent: it was). */
 int db_maintained(struct db *db, const char *task, struct str node, int64_t now, size_t did,
                   struct str failure, struct err *e);

@@ -33,6 +33,8 @@ enum pg_statement {
     PG_KEEPER,
     PG_FORGET_OLD,
     PG_FORGET_USED,
+    PG_EXPIRE,
+    PG_BREAKER,
     PG_FEED_DUE,
     PG_FEED_EPOCH,
     PG_FEED_NUMBER,

@@ -117,8 +117,14 @@ def served(setup):
     put(setup, "g@x.test")
     wait_numbered(setup)
     wait_until("its tasks", 10, lambda: "last_retention" in status())
+    # What is over goes, and the feed says so.
+    put(setup, "over@x.test")
+    setup.pg.sql("update bouncemx.suppression set expires_at = now() where address_key = 'over@x.test'")
+    wait_until("the row to expire", 10, lambda: feed(setup, "--after", "1.2008").out.count("\n") == 3)
+    ops = [json.loads(line)["op"] for line in feed(setup, "--after", "1.2008").out.splitlines()]
+    expect(ops == ["upsert", "upsert", "expire"], f"{ops}")
     facts = status()
-    expect(facts["feed_cursor"] == "1.2008" and facts["feed_unnumbered"] == 0, f"{facts}")
+    expect(facts["feed_cursor"] == "1.2011" and facts["feed_unnumbered"] == 0, f"{facts}")
     setup.roles["serve"].kill(signal.SIGHUP)
     wait_until("the keeper to reload", 10, lambda: " keeper reloaded" in serve.log())
     setup.stop("serve")
@@ -134,15 +140,15 @@ def restored(setup):
     original = setup.pg.conninfo
     setup.configure(database={"conninfo": original.replace("dbname=bouncemx", "dbname=copied")})
     for _ in range(2):
-        errors = feed(setup, "--after", "1.2008", code=1).errors
+        errors = feed(setup, "--after", "1.2011", code=1).errors
         expect("another epoch" in errors and "export again" in errors, errors)
         setup.command("maintain")
     put(setup, "h@x.test", database="copied")
     setup.command("maintain")
-    entries = [json.loads(line) for line in feed(setup, "--after", "2.2008").out.splitlines()]
-    expect([(e["cursor"], e["address"]) for e in entries] == [("2.2009", "h@x.test")], f"{entries}")
+    entries = [json.loads(line) for line in feed(setup, "--after", "2.2011").out.splitlines()]
+    expect([(e["cursor"], e["address"]) for e in entries] == [("2.2012", "h@x.test")], f"{entries}")
     setup.configure(database={"conninfo": original})
-    expect(feed(setup, "--after", "1.2007").out.count("\n") == 1, "the original goes on in its epoch")
+    expect(feed(setup, "--after", "1.2010").out.count("\n") == 1, "the original goes on in its epoch")
 
 
 SUBSCRIBER = """
