@@ -130,7 +130,7 @@ struct config {
     } retention;
     struct {
         uint64_t batch;
-        int64_t feed, breaker, list, partitions;
+        int64_t feed, breaker, list, partitions, silence;
     } keeper;
     struct {
         uint64_t workers;

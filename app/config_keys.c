@@ -207,6 +207,9 @@ const struct config_key config_keys[] = {
          "that waited for their row in table sent."},
     {"keeper.partitions", CONFIG_TIME, AT(keeper.partitions), "1h", 10 * MS, DAY,
      .text = "How often partitions are made ahead, and what is old is dropped."},
+    {"keeper.silence", CONFIG_TIME, AT(keeper.silence), "30s", 100 * MS, HR,
+     .text = "The server ends the session of a keeper that hangs for so long (at least ten times\n"
+             "keeper.feed), or whose host is gone: then another takes its place."},
 
     {"processor.workers", CONFIG_COUNT, AT(processor.workers), "2", 1, 64,
      .text = "Worker processes."},

@@ -14,7 +14,6 @@
 
 enum {
     STAND_BY = CLOCK_SECOND,
-    SILENT_MIN = 30 * CLOCK_SECOND, /* a keeper's session that says nothing for so long is ended */
     RETRY_TASK = 10 * CLOCK_SECOND,
     TASKS_MAX = 8,
 };
@@ -150,11 +149,10 @@ static int connect_server(struct keeper *k, struct err *e)
     return rc;
 }
 
-/* What is silent for as long as this can't be well: it would have numbered many times. */
+/* What is silent for as long as this can't be well: it would have looked many times. */
 static int64_t silence(const struct config *c)
 {
-    int64_t longest = c->keeper.feed * 10;
-    return longest > SILENT_MIN ? longest : SILENT_MIN;
+    return c->keeper.silence > c->keeper.feed * 10 ? c->keeper.silence : c->keeper.feed * 10;
 }
 
 static int become(struct keeper *k, struct err *e)

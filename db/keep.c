@@ -21,17 +21,19 @@ int db_become_keeper(struct db *db, struct str node, int64_t now, int64_t idle, 
 {
     struct pg_parameters p = {0};
     char sql[256], time[ENCODE_NUMBER_MAX];
+    long long idle_ms = idle / 1000;
     int64_t is_keeper = 0;
     snprintf(sql, sizeof(sql),
-             "SET idle_session_timeout = %lld; SET tcp_keepalives_idle = 10; "
-             "SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3",
-             (long long)(idle / 1000));
-    int rc = pg_script(db->pg, sql, PG_CALL_MS, e);
+             "SET idle_session_timeout = %lld; SET idle_in_transaction_session_timeout = %lld; "
+             "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; "
+             "SET tcp_keepalives_count = 3",
+             idle_ms, idle_ms);
     pg_add(&p, node);
     pg_add(&p, encode_time(now, time));
-    if (rc == 0)
-        rc = call(db, PG_KEEPER, "SELECT bouncemx.become_keeper($1, $2)::integer::bigint", &p,
+    int rc = call(db, PG_KEEPER, "SELECT bouncemx.become_keeper($1, $2)::integer::bigint", &p,
                   &is_keeper, e);
+    if (rc == 0 && is_keeper)
+        rc = pg_script(db->pg, sql, PG_CALL_MS, e);
     if (rc == 0)
         *ret = is_keeper != 0;
     return rc;

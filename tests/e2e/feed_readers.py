@@ -1,6 +1,5 @@
 """What the tests of the feed share: readers that follow it through the program, and a list to change."""
 import json
-import os
 import signal
 import subprocess
 import threading
@@ -88,9 +87,9 @@ class Reader(threading.Thread):
         return sorted(rows.values())
 
 
-def start_keeper(setup, name):
+def start_keeper(setup, name, config=None):
     return setup.box.start(name, [setup.program, "maintain", "--follow", "--config",
-                                  setup.config_path], env=dict(os.environ))
+                                  config or setup.config_path])
 
 
 def wait_numbered(setup, seconds=20):
