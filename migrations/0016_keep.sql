@@ -160,3 +160,5 @@ BEGIN ATOMIC
      ORDER BY m.task <> 'keeper', m.task;
 END;
 COMMENT ON FUNCTION bouncemx.maintenance_shown() IS 'What the keeper did last, for `status`. is_there, of task keeper: whether there is one now.';
+
+COMMENT ON FUNCTION bouncemx.resolve_waiting(timestamptz, bigint) IS 'Resolves at most how_many events that wait since from_time or later and whose rows stand in sent after all: those whose transaction and the sender''s ran at once and did not see each other, and rows that were put into a partition of sent directly. The keeper calls it each minute for the last hour. Returns how many.';
