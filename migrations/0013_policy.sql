@@ -21,7 +21,9 @@ COMMENT ON FUNCTION bouncemx.limits() IS 'How much is kept; what it does stands 
 
 -- ---- rows --------------------------------------------------------------------------------------
 
-ALTER TABLE bouncemx.policy ADD CONSTRAINT policy_ladder CHECK (score IS NOT NULL OR cardinality(expires) <= 1);
+ALTER TABLE bouncemx.policy
+    ADD CONSTRAINT policy_ladder CHECK (score IS NOT NULL OR cardinality(expires) <= 1),
+    ADD CONSTRAINT policy_expires CHECK ('0' < ALL (expires));
 COMMENT ON COLUMN bouncemx.policy.expires IS 'How long the first, second, ... suppression of an address lasts, the last one also for all later ones; empty: for ever. More than one only where a score counts: strikes know no second time.';
 CREATE UNIQUE INDEX policy_fits ON bouncemx.policy (
     kind, (class IS NULL), coalesce(class, 'unknown'), (category IS NULL), coalesce(category, 'undetermined'),
@@ -332,12 +334,13 @@ DECLARE
     result     timestamptz;
     i          integer;
 BEGIN
-    IF p.strikes IS NOT NULL THEN
+    IF true = ANY (sure) THEN
         SELECT array_agg(t.at ORDER BY t.n) INTO sure_times
           FROM unnest(times, sure) WITH ORDINALITY t (at, sure, n) WHERE t.sure;
     END IF;
     -- Its own turn first: most do not meet any.
-    FOR i IN SELECT x FROM generate_series(1, cardinality(times)) x ORDER BY x <> place, x LOOP
+    FOR turn IN 0 .. cardinality(times) LOOP
+        i := CASE turn WHEN 0 THEN place ELSE turn END;
         IF coalesce(bouncemx.strikes_meet(times, i, p.strikes_unsure, p.strikes_apart, p.strikes_within), false)
            OR sure[i] AND bouncemx.strikes_meet(sure_times, array_position(sure_times, times[i]), p.strikes,
                                                 p.strikes_apart, p.strikes_within) THEN
@@ -355,32 +358,32 @@ CREATE FUNCTION bouncemx.strike_out(candidates bouncemx.candidate[], policies bo
 DECLARE
     k record := bouncemx.limits();
 BEGIN
-    -- From here on nobody else strikes these addresses, and what others wrote is seen.
-    WITH e AS MATERIALIZED (
-        SELECT c.*, p.expires, bouncemx.strike_line(c.kind, c.class, p.scope, c.stream) AS line,
-               bouncemx.is_sure(c.kind, c.confidence, c.verification, c.capped) AS sure,
-               row_number() OVER (PARTITION BY c.address_key, c.tenant ORDER BY c.ordinality) AS nth,
-               count(*) OVER (PARTITION BY c.address_key, c.tenant) AS of_them
-          FROM ROWS FROM (unnest(candidates), unnest(rulings)) WITH ORDINALITY c
-          JOIN unnest(policies) WITH ORDINALITY p ON p.ordinality = c.policy
-         WHERE c.effect = 'strike'),
-    locked AS (
-        INSERT INTO bouncemx.struck AS s (address_key, tenant, strikes, first_at, last_at)
-        SELECT e.address_key, e.tenant, count(*), min(e.received_at), max(e.received_at)
-          FROM e
-         GROUP BY e.address_key, e.tenant
-         ORDER BY e.address_key, e.tenant
-        ON CONFLICT (address_key, tenant) DO UPDATE
-           SET strikes = s.strikes + excluded.strikes,
-               first_at = least(s.first_at, excluded.first_at),
-               last_at = greatest(s.last_at, excluded.last_at)
-        RETURNING s.address_key, s.tenant, s.strikes)
-    -- A key that is here already was forgotten as content and counts anew.
+    INSERT INTO bouncemx.struck AS s (address_key, tenant, strikes, first_at, last_at)
+    SELECT c.address_key, c.tenant, count(*), min(c.received_at), max(c.received_at)
+      FROM ROWS FROM (unnest(candidates), unnest(rulings)) c
+     WHERE c.effect = 'strike'
+     GROUP BY c.address_key, c.tenant
+     ORDER BY c.address_key, c.tenant
+    ON CONFLICT (address_key, tenant) DO UPDATE
+       SET strikes = s.strikes + excluded.strikes,
+           first_at = least(s.first_at, excluded.first_at),
+           last_at = greatest(s.last_at, excluded.last_at);
+
+    -- From here on nobody else strikes these addresses, and what others wrote is seen. A key that is
+    -- here already was forgotten as content and counts anew.
     INSERT INTO bouncemx.strike AS s (address_key, tenant, line, key, at, event_id, sure, holds_until)
-    SELECT e.address_key, e.tenant, e.line, bouncemx.strike_key(e.token, e.content, e.event_id),
-           e.received_at, e.event_id, e.sure, coalesce(e.received_at + e.expires[1], 'infinity')
-      FROM e JOIN locked USING (address_key, tenant)
-     WHERE locked.strikes - e.of_them + e.nth <= k.strikes_kept
+    SELECT e.address_key, e.tenant, e.line, e.key, e.received_at, e.event_id, e.sure, e.holds_until
+      FROM (SELECT c.address_key, c.tenant, bouncemx.strike_line(c.kind, c.class, p.scope, c.stream) AS line,
+                   bouncemx.strike_key(c.token, c.content, c.event_id) AS key, c.received_at, c.event_id,
+                   bouncemx.is_sure(c.kind, c.confidence, c.verification, c.capped) AS sure,
+                   coalesce(c.received_at + p.expires[1], 'infinity') AS holds_until,
+                   row_number() OVER (same ORDER BY c.ordinality) - count(*) OVER same AS before_last
+              FROM ROWS FROM (unnest(candidates), unnest(rulings)) WITH ORDINALITY c
+              JOIN unnest(policies) WITH ORDINALITY p ON p.ordinality = c.policy
+             WHERE c.effect = 'strike'
+            WINDOW same AS (PARTITION BY c.address_key, c.tenant)) e
+      JOIN bouncemx.struck t ON t.address_key = e.address_key AND t.tenant = e.tenant
+     WHERE t.strikes + e.before_last <= k.strikes_kept
     ON CONFLICT (address_key, tenant, line, key) DO UPDATE
        SET at = excluded.at, event_id = excluded.event_id, sure = excluded.sure,
            holds_until = excluded.holds_until;
@@ -398,7 +401,12 @@ BEGIN
            SELECT CASE WHEN o.n >= least(p.strikes, p.strikes_unsure)
                        THEN bouncemx.strikes_hold(o.times, o.sure, o.untils, array_position(o.its_own, true),
                                                   w.whole) END AS holds_until
-             FROM (SELECT policies[(c.ruling).policy] AS whole WHERE (c.ruling).effect = 'strike') w
+             FROM (SELECT policies[(c.ruling).policy] AS whole
+                    WHERE (c.ruling).effect = 'strike'
+                      -- Most have no other.
+                      AND EXISTS (SELECT FROM bouncemx.struck t
+                                   WHERE t.address_key = c.address_key AND t.tenant = c.tenant
+                                     AND t.strikes > 1)) w
             CROSS JOIN LATERAL (SELECT (w.whole).*) p
             CROSS JOIN LATERAL (
                  SELECT count(*) AS n, array_agg(s.at ORDER BY s.at, s.its_own) AS times,
@@ -426,7 +434,7 @@ ALTER TABLE bouncemx.address_score
     ADD COLUMN policy      text        NOT NULL,
     ADD COLUMN past        integer     NOT NULL DEFAULT 0,
     ADD COLUMN holds_until timestamptz;
-COMMENT ON COLUMN bouncemx.address_score.delivered_at IS 'The latest delivery that was told to us: days up to its own do not count. NULL: none.';
+COMMENT ON COLUMN bouncemx.address_score.delivered_at IS 'The latest delivery that was told to us, or the last bounce before a person took the address off the list: days up to its own do not count. NULL: none.';
 COMMENT ON COLUMN bouncemx.address_score.score IS 'Sum of the points that count at the last of the days: of all days to it that lie no policy.decay apart.';
 COMMENT ON COLUMN bouncemx.address_score.policy IS 'The row of policy by which it was last counted.';
 COMMENT ON COLUMN bouncemx.address_score.past IS 'How many of times were for days that are kept no longer.';

@@ -61,6 +61,31 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION bouncemx.disallow(text, text, text) IS 'Takes an address or @domain off the allow-list of a tenant (empty or NULL: the one for all); false when it did not stand there. What was reported meanwhile does not count; what is reported from now on does.';
 
+-- ---- what a person takes off -------------------------------------------------------------------
+
+CREATE FUNCTION bouncemx.suppression_pardoned() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF coalesce(nullif(current_setting('bouncemx.op', true), ''), 'remove') <> 'remove' THEN
+        RETURN NULL;
+    END IF;
+    UPDATE bouncemx.address_score s
+       SET days = '{}', points = '{}', score = 0, past = s.times, holds_until = NULL,
+           delivered_at = greatest(s.delivered_at, s.last_at)
+      FROM stale o
+     WHERE s.address_key = o.address_key AND s.stream = o.stream
+       AND (o.scope = 'global' OR s.tenant = o.tenant);
+    DELETE FROM bouncemx.strike s USING stale o
+     WHERE s.address_key = o.address_key AND (o.scope = 'global' OR s.tenant = o.tenant)
+       AND CASE o.scope WHEN 'stream' THEN right(s.line, length(o.stream) + 1) = ' ' || o.stream
+                        ELSE position(' ' IN s.line) = 0 END;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION bouncemx.suppression_pardoned() IS 'Trigger of suppression: of an address that is taken off, strikes and soft bounces before it do not count any more; the place on the ladder stays. Not for rows whose time is over.';
+CREATE TRIGGER suppression_pardoned AFTER DELETE ON bouncemx.suppression
+    REFERENCING OLD TABLE AS stale
+    FOR EACH STATEMENT EXECUTE FUNCTION bouncemx.suppression_pardoned();
+
 -- ---- time --------------------------------------------------------------------------------------
 
 CREATE FUNCTION bouncemx.expire_suppressions(the_time timestamptz, how_many bigint) RETURNS bigint
@@ -74,19 +99,22 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM set_config('bouncemx.op', 'expire', true), set_config('bouncemx.actor', 'policy', true);
-    -- Locked in key order, as writers do; who lengthens one meanwhile is seen once it is locked.
-    WITH over AS MATERIALIZED (
+    -- Locked in key order, as writers do; who lengthens one meanwhile is seen once it is locked. (IS TRUE
+    -- keeps the second look to the primary key.)
+    WITH picked AS MATERIALIZED (
+        SELECT o.address_key, o.tenant, o.scope, o.stream
+          FROM bouncemx.suppression o
+         WHERE o.expires_at <= the_time
+         ORDER BY o.expires_at
+         LIMIT how_many),
+    over AS MATERIALIZED (
         SELECT s.address_key, s.tenant, s.scope, s.stream
-          FROM bouncemx.suppression s
-         WHERE (s.address_key, s.tenant, s.scope, s.stream) IN (
-                   SELECT o.address_key, o.tenant, o.scope, o.stream
-                     FROM bouncemx.suppression o
-                    WHERE o.expires_at <= the_time
-                    ORDER BY o.expires_at
-                    LIMIT how_many)
-           AND s.expires_at <= the_time
+          FROM picked p
+          JOIN bouncemx.suppression s ON s.address_key = p.address_key AND s.tenant = p.tenant
+                                     AND s.scope = p.scope AND s.stream = p.stream
+         WHERE (s.expires_at <= the_time) IS TRUE
          ORDER BY s.address_key, s.tenant, s.scope, s.stream
-           FOR UPDATE)
+           FOR UPDATE OF s)
     DELETE FROM bouncemx.suppression s USING over c
      WHERE s.address_key = c.address_key AND s.tenant = c.tenant AND s.scope = c.scope AND s.stream = c.stream;
     GET DIAGNOSTICS expired = ROW_COUNT;
@@ -429,7 +457,7 @@ BEGIN
         SELECT d.key COLLATE "C" AS key, coalesce(d.tenant, '') AS tenant, s.stream, max(d.at) AS at
           FROM unnest(keys, tenants, streams, times) d (key, tenant, stream, at)
          CROSS JOIN LATERAL (VALUES (''), (d.stream)) s (stream)
-         WHERE d.key IS NOT NULL AND d.at IS NOT NULL AND s.stream IS NOT NULL
+         WHERE d.key IS NOT NULL AND isfinite(d.at) AND s.stream IS NOT NULL
          GROUP BY 1, 2, 3),
     locked AS MATERIALIZED (
         SELECT s.*, t.at
@@ -454,7 +482,7 @@ BEGIN
                    date_trunc('hour', d.at, 'UTC') AS hour
               FROM unnest(keys, tenants, times) d (key, tenant, at)
               LEFT JOIN bouncemx.domain_operator o ON o.domain = split_part(d.key, '@', -1)
-             WHERE d.key IS NOT NULL AND d.at IS NOT NULL) t
+             WHERE d.key IS NOT NULL AND isfinite(d.at)) t
      WHERE EXISTS (SELECT FROM bouncemx.breaker_hour h
                     WHERE h.tenant = t.tenant AND h.key = t.key AND h.turned > 0)
      GROUP BY 1, 2, 3
@@ -464,3 +492,9 @@ BEGIN
     RETURN reset;
 END $$;
 COMMENT ON FUNCTION bouncemx.delivered(text[], text[], text[], timestamptz[]) IS 'Deliveries that are told to us, one element of each array one: key of the address, tenant and stream (NULL: none is set), and when. Soft bounces of that day (UTC) and before do not count any more, whichever is told first, for the tenant and for the stream. Returns how many scores began anew. The breaker counts deliveries: tell each once.';
+
+-- ---- many rows at once -------------------------------------------------------------------------
+
+-- The plan of a trigger is made once, often for a statement of one row: a nested loop over the rows
+-- before and after would then go through thousands of them thousands of times.
+ALTER FUNCTION bouncemx.suppression_updated() SET enable_nestloop = off;

@@ -2,7 +2,7 @@
 BEGIN;
 \ir support/put.psql
 \ir support/orders.psql
-SELECT plan(72);
+SELECT plan(78);
 SELECT bouncemx.ensure_partitions('2025-12-01', '2027-12-01') > 0 AND NULL \g /dev/null
 CREATE FUNCTION pg_temp.score(key text) RETURNS text LANGUAGE sql AS
     $$SELECT concat_ws(' ', score, times) FROM bouncemx.address_score WHERE address_key = key COLLATE "C"$$;
@@ -130,6 +130,24 @@ SELECT is(pg_temp.score('f@x'), '0.00 1', 'the place on the ladder stays');
 SELECT pg_temp.soft(120 + d, 'f@x', (timestamp '2026-06-01 09:00' + d * interval '4 days')::text) IS NULL AND NULL FROM generate_series(1, 5) d \g /dev/null
 SELECT is((SELECT expires_at FROM bouncemx.suppression WHERE address_key = 'f@x'), timestamptz '2026-06-21 09:00' + interval '180 days', 'so that the next is longer');
 SELECT is(bouncemx.delivered('{f@x}', '{t1}', NULL, '{2026-03-01}'), 0::bigint, 'told late, about the time between, it changes nothing');
+
+-- ---- by hand
+SELECT pg_temp.soft(150 + d, 'h@x', (timestamp '2026-01-01 09:00' + d * interval '4 days')::text) IS NULL AND NULL FROM generate_series(1, 5) d \g /dev/null
+SELECT pg_temp.put('{"n":156,"key":"h@x","confidence":"low","at":"2026-01-21 08:00"}', '{"n":157,"key":"h2@x","confidence":"low","at":"2026-01-21 08:00"}') IS NULL AND NULL \g /dev/null
+SELECT pg_temp.soft(158, 'h@x', '2026-01-21', 'recipient_refused', 'news') IS NULL AND NULL \g /dev/null
+DELETE FROM bouncemx.suppression WHERE address_key = 'h@x';
+SELECT is(pg_temp.soft(160, 'h@x', '2026-01-22 09:00'), 'soft', 'of an address that a person took off the points are gone');
+SELECT results_eq($$SELECT stream, score::text, times FROM bouncemx.address_score WHERE address_key = 'h@x' ORDER BY 1$$, $$VALUES ('', '1.00', 1), ('news', '1.00', 0)$$, 'not those of a stream, or the place on the ladder');
+SELECT pg_temp.put('{"n":161,"key":"h@x","confidence":"low","at":"2026-01-24"}', '{"n":162,"key":"h2@x","confidence":"low","at":"2026-01-24"}') IS NULL AND NULL \g /dev/null
+SELECT is(ARRAY[pg_temp.effect(161), pg_temp.effect(162)], '{strike,suppressed}', 'its strikes too, and nobody else''s');
+INSERT INTO bouncemx.suppression (address_key, tenant, scope, address, event_stream, event_at, kind, events, last_event_at, origin, reason, actor, expires_at)
+VALUES ('m1@x', 't1', 'tenant', 'm1@x', '', '2026-01-01', 'bounce', 0, '2026-01-01', 'manual', 'asked by phone', 'ann', NULL), ('m2@x', 't1', 'tenant', 'm2@x', '', '2026-01-01', 'bounce', 0, '2026-01-01', 'import', 'old list', 'ann', '2026-02-01');
+SELECT pg_temp.put('{"n":163,"key":"m1@x"}', '{"n":164,"key":"m2@x"}') IS NULL AND NULL \g /dev/null
+SELECT is(ARRAY[pg_temp.effect(163), pg_temp.effect(164)], '{counted,suppressed}', 'a bounce of one that a person put there is counted; one that had ended is made anew');
+SELECT results_eq($$SELECT origin::text, reason, actor, event_id, events FROM bouncemx.suppression WHERE address_key LIKE 'm_@x' ORDER BY address_key$$,
+    $$VALUES ('manual', 'asked by phone', 'ann', NULL::uuid, 1::bigint), ('event', NULL, NULL, pg_temp.id(164, 1), 1::bigint)$$, 'as the event''s own');
+DELETE FROM bouncemx.address_score WHERE address_key = 'h@x';
+SELECT throws_ok($$UPDATE bouncemx.policy SET expires = '{-1 day}' WHERE name = 'soft'$$, '23514', NULL, 'no suppression lasts less than nothing');
 
 -- ---- the allow-list
 SELECT pg_temp.put('{"n":130,"key":"w1@own.example"}', '{"n":131,"key":"w2@own.example","kind":"complaint"}', '{"n":132,"key":"w1@own.example","tenant":"t2"}', '{"n":133,"key":"w3@notown.example"}') IS NULL AND NULL \g /dev/null
