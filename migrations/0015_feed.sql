@@ -155,15 +155,22 @@ BEGIN
             USING ERRCODE = 'ZF004';
     END IF;
     -- Too many for one round are numbered in parts: all of them had committed when the first part
-    -- began, and what commits meanwhile waits for the next round.
+    -- began, and what commits meanwhile waits for the next round. The first part has to look for the
+    -- lowest id; the others go on from there by the primary key, so that each costs as much as it numbers.
     up_to := coalesce(s.target, pg_current_snapshot());
     WITH fresh AS MATERIALIZED (
-        SELECT f.id, f.address_hash
-          FROM bouncemx.feed_fresh(s.snapshot, up_to, greatest(s.floor_id, s.target_id)) f),
+        SELECT f.id, f.address_hash FROM bouncemx.feed_fresh(s.snapshot, up_to, s.floor_id) f),
     made AS (
         INSERT INTO bouncemx.feed (number, change_id, address_hash)
         SELECT s.number + row_number() OVER (ORDER BY f.id), f.id, f.address_hash
-          FROM (SELECT * FROM fresh ORDER BY id LIMIT how_many) f
+          FROM ((SELECT f.id, f.address_hash FROM fresh f WHERE s.target IS NULL ORDER BY f.id LIMIT how_many)
+                UNION ALL
+                (SELECT c.id, c.address_hash
+                   FROM bouncemx.suppression_change c
+                  WHERE s.target IS NOT NULL AND c.id > greatest(s.floor_id, s.target_id)
+                    AND pg_visible_in_snapshot(c.xid, up_to)
+                    AND NOT pg_visible_in_snapshot(c.xid, s.snapshot)
+                  ORDER BY c.id LIMIT how_many)) f
          ORDER BY f.id
         RETURNING change_id)
     SELECT count(*), max(change_id) INTO numbered, highest_id FROM made;

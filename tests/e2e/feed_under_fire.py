@@ -112,7 +112,7 @@ def test(setup):
     setup.pg.sql(CHANGES)
     keepers = {}
     for node in ("mx1", "mx2"):
-        setup.configure(node=node, keeper={"feed": "20ms", "silence": "500ms"})
+        setup.configure(node=node, keeper={"feed": "20ms", "batch": 20, "silence": "500ms"})
         shutil.copy(setup.config_path, setup.box.path(f"{node}.yaml"))
         keepers[node] = start_keeper(setup, node, setup.box.path(f"{node}.yaml"))
         wait_until("a keeper", 10, lambda: keeper_is_there(setup))
