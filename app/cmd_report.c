@@ -99,31 +99,6 @@ static int read_time(const struct command_line *l, const char *option, int64_t n
 
 /* ---- rows ---- */
 
-/* RFC 4180 section 2. */
-static void csv_cell(struct str text)
-{
-    if (str_is_absent(text))
-        return;
-    putchar('"');
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '"')
-            putchar('"');
-        putchar(text.p[i]);
-    }
-    putchar('"');
-}
-
-static void csv_row(const struct answer *a, bool heading, size_t row)
-{
-    for (size_t i = 0; i < a->table.columns_n; i++) {
-        const struct db_cell *c = &a->table.cells[row * a->table.columns_n + i];
-        if (i)
-            putchar(',');
-        csv_cell(heading ? a->table.names[i] : c->null ? (struct str){NULL, 0} : c->text);
-    }
-    fputs("\r\n", stdout);
-}
-
 /* "client_address" -> "CLIENT ADDRESS", as tables are headed. */
 static void heading_of(const char *column, char text[HEADING_MAX])
 {
@@ -175,12 +150,12 @@ static int report(const struct command_line *l)
                            str_c(command_value(l, "--stream"))};
     int rc = answer_ask(l, &a, r->question, params, 3);
     if (rc == 0 && command_flag(l, "--csv"))
-        csv_row(&a, true, 0);
+        answer_csv(&a, true, 0);
     for (size_t i = 0; rc == 0 && i < a.table.rows_n; i++) {
         if (command_flag(l, "--json"))
             rc = answer_json(&a, i);
         else if (command_flag(l, "--csv"))
-            csv_row(&a, false, i);
+            answer_csv(&a, false, i);
     }
     if (rc == 0 && !command_flag(l, "--json") && !command_flag(l, "--csv"))
         rc = print_table(l, r, &a);

@@ -7,7 +7,8 @@ const struct command commands_service[] = {
      0,
      0,
      "Run all roles, and start again what dies",
-     "Starts receive and process as processes of their own. SIGTERM or Ctrl-C stops the receiver\n"
+     "Starts receive, process and maintain --follow as processes of their own. SIGTERM or Ctrl-C "
+     "stops the receiver\n"
      "(a message in DATA may finish within receiver.stop_grace), then the processor; a second\n"
      "signal stops at once. What was answered 250 stands in the journal in every case.\n"
      "Refuses a schema that does not go with this program; PostgreSQL being away is no reason to "

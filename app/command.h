@@ -42,6 +42,7 @@ extern const struct command commands_dns[];
 extern const struct command commands_classify[];
 extern const struct command commands_rules[];
 extern const struct command commands_database[];
+extern const struct command commands_feed[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_report[];
 extern const struct command commands_status[];

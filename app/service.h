@@ -46,5 +46,6 @@ int receive_run(const struct command_line *l);
 int process_run(const struct command_line *l);
 int serve_run(const struct command_line *l);
 int drain_run(const struct command_line *l);
+int maintain_run(const struct command_line *l);
 
 #endif

@@ -73,6 +73,8 @@ static int fail_result(struct pg *pg, const PGresult *res, struct err *e)
         return fail_text(e, -EPROTO, pg->missing, text);
     /* XX000 is what extensions and triggers raise too; XX001 and XX002 are damaged files. */
     bool data = state && (class_is(state, "2122234454P0") || strcmp(state, "XX000") == 0);
+    if (state && class_is(state, "ZF"))
+        return fail_text(e, -ESTALE, "the feed", text);
     return fail_text(e, data ? -EINVAL : -EAGAIN, what, text ? text : PQresultErrorMessage(res));
 }
 
@@ -255,6 +257,31 @@ int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struc
     if (rc == 0 && put < 0)
         rc = fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
     return rc < 0 ? rc : take_results(pg, deadline, NULL, e);
+}
+
+static bool take_notices(struct pg *pg)
+{
+    bool rang = false;
+    for (PGnotify *n; (n = PQnotifies(pg->conn)); rang = true)
+        PQfreemem(n);
+    return rang;
+}
+
+int pg_wait(struct pg *pg, int timeout_ms, int readable, int gone, struct err *e)
+{
+    int rc = usable(pg, e);
+    if (rc < 0)
+        return rc;
+    if (!take_notices(pg)) {
+        struct pollfd fds[] = {{.fd = PQsocket(pg->conn), .events = POLLIN},
+                               {.fd = readable, .events = POLLIN},
+                               {.fd = gone}};
+        poll(fds, 3, timeout_ms);
+        if (fds[0].revents && !PQconsumeInput(pg->conn))
+            return fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
+        take_notices(pg);
+    }
+    return 0;
 }
 
 void pg_forget(struct pg *pg, enum pg_statement which)

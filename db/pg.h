@@ -4,7 +4,7 @@
  * little earlier by statement_timeout), a peer that vanished (keepalives, tcp_user_timeout).
  * Errors: those of db.h. -EINVAL is kept for what the data of one call may cause (SQLSTATE classes
  * 21, 22, 23, 44, 54, P0 and XX000): all other refusals would hit the next message too, so they are
- * -EAGAIN, with the server's words. */
+ * -EAGAIN, with the server's words. -ESTALE: SQLSTATE class ZF, the feed refuses a cursor. */
 #ifndef DB_PG_H
 #define DB_PG_H
 
@@ -31,6 +31,15 @@ enum pg_statement {
     PG_DROP,
     PG_PARTITIONS,
     PG_RESOLVE,
+    PG_KEEPER,
+    PG_FORGET_OLD,
+    PG_FORGET_USED,
+    PG_EXPIRE,
+    PG_BREAKER,
+    PG_FEED_DUE,
+    PG_FEED_EPOCH,
+    PG_FEED_NUMBER,
+    PG_MAINTAINED,
     PG_MIGRATION_KNOWN,
     PG_MIGRATION_NOTE,
     PG_MIGRATION_LIST,
@@ -69,6 +78,11 @@ int pg_script(struct pg *pg, const char *sql, int limit_ms, struct err *e);
 /* Runs sql, a COPY ... FROM STDIN, with text as all of its lines. Unlike parameters, they never
  * come into a server's log of statements. */
 int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struct err *e);
+
+/* Waits until the server rings a channel that LISTEN named, until timeout_ms are over, until
+ * readable can be read, or until whoever reads from gone went away (-1: no such descriptor).
+ * -EAGAIN: the connection is gone. */
+int pg_wait(struct pg *pg, int timeout_ms, int readable, int gone, struct err *e);
 
 /* The statement in this place is prepared anew by its next call, from another text. */
 void pg_forget(struct pg *pg, enum pg_statement which);
