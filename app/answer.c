@@ -86,6 +86,8 @@ int answer_json(const struct answer *a, size_t row)
             json_text(o, key, (struct str){NULL, 0});
         else if (a->table.types[i] == DB_NUMBER)
             put_number(o, key, c->text);
+        else if (a->table.types[i] == DB_DECIMAL)
+            json_decimal(o, key, c->text);
         else if (a->table.types[i] == DB_BOOL)
             json_bool(o, key, str_eq(c->text, STR("true")));
         else
