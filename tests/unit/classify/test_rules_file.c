@@ -30,7 +30,7 @@ static const struct {
               "  code 550 55x 4xx\n  source s\n  example x\n"),
      NULL},
     {"unknown key", STR_INIT("rule a\n  colour red\n"),
-     "f:2: unknown key \"colour\"; keys are category, pattern, operator, status, code, "
+     "f:2: unknown key \"colour\"; keys are category, pattern, operator, status, code, command, "
      "confidence, fault, weak, source, host, example"},
     {"unknown category", STR_INIT("rule a\n  category policies\n"),
      "f:2: category \"policies\" is none; docs/categories.md lists them"},
