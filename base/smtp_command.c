@@ -107,11 +107,24 @@ static bool is_introduced(struct str before)
     return ends_one_of(before, introductions, COUNT(introductions), &n);
 }
 
+/* Whether a phrase of either list begins with these two letters: most words are none of them. */
+static bool may_begin(char first, char second)
+{
+    static const char *const seconds[26] = {
+        ['a' - 'a'] = "u", ['b' - 'a'] = "d",   ['d' - 'a'] = "ao", ['e' - 'a'] = "hn",
+        ['f' - 'a'] = "a", ['g' - 'a'] = "r",   ['h' - 'a'] = "e",  ['i' - 'a'] = "n",
+        ['l' - 'a'] = "h", ['m' - 'a'] = "aey", ['r' - 'a'] = "ce", ['s' - 'a'] = "et",
+    };
+    const char *list = seconds[(first | 0x20) - 'a'];
+    return list && ascii_is_alpha(second) && strchr(list, second | 0x20);
+}
+
 enum smtp_command smtp_command_find(struct str text)
 {
     enum { BEFORE_BYTES = 40 };
-    for (size_t i = 0; i < text.n; i++) {
-        if (!ascii_is_alpha(text.p[i]) || (i > 0 && is_word(text.p[i - 1])))
+    for (size_t i = 0; i + 1 < text.n; i++) {
+        if (!ascii_is_alpha(text.p[i]) || !may_begin(text.p[i], text.p[i + 1]) ||
+            (i > 0 && is_word(text.p[i - 1])))
             continue;
         struct str rest = str_from(text, i);
         enum smtp_command command = phrase_at(rest, sentences, COUNT(sentences));

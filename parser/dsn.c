@@ -330,10 +330,8 @@ static void commands_read(struct reader *r)
         struct report_recipient *to = &report->recipients[i];
         if (str_is_absent(to->diagnostic) || !is_incomplete(to))
             continue;
-        if (str_is_absent(notice)) {
+        if (str_is_absent(notice))
             notice = reader_notice(r, NOTICE_BYTES, NULL);
-            notice = str_sub(notice, 0, original_marker(notice, NULL));
-        }
         command_read(r, to, notice);
     }
 }
