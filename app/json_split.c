@@ -70,7 +70,9 @@ static int open_bracket(struct json_split *s, char c)
 
 static int close_bracket(struct json_split *s, char c)
 {
-    if (s->depth == 0)
+    /* An object ends with }, the list around it with ]; what is inside, whoever reads it checks. */
+    if (s->depth == 0 || (s->depth == s->list_depth + 1 && c == ']') ||
+        (s->depth == s->list_depth && c == '}'))
         return -EINVAL;
     int rc = s->depth > s->list_depth ? keep(s, c) : 0;
     bool whole = s->depth == s->list_depth + 1 && c == '}';

@@ -229,14 +229,14 @@ static int read_own(const struct provider_reader *p, const struct record *r,
         return refuse(REFUSED_PENDING, why, e, row->address,
                       "it waits (pending): expected a row that holds (active)");
     if (names_have(r->names, r->n, "tenant"))
-        row->tenant = record_get(r, "tenant");
+        row->tenant = record_raw(r, "tenant");
     if (names_have(r->names, r->n, "stream"))
-        row->stream = record_get(r, "stream");
-    row->rule = record_get(r, "rule");
-    row->mx_operator = record_get(r, "operator");
-    row->status = record_get(r, "status");
-    row->diagnostic = record_get(r, "diagnostic");
-    row->reason = record_get(r, "reason");
+        row->stream = record_raw(r, "stream");
+    row->rule = record_raw(r, "rule");
+    row->mx_operator = record_raw(r, "operator");
+    row->status = record_raw(r, "status");
+    row->diagnostic = record_raw(r, "diagnostic");
+    row->reason = record_raw(r, "reason");
     struct str ends = record_get(r, "expiresat");
     if (ends.n && !time_text_read(ends, &row->expires_at))
         return refuse(REFUSED_TIME, why, e, ends,

@@ -1,7 +1,8 @@
 /* records.h - a file of CSV or JSON as records of named fields, one at a time.
  *
  * Names are compared by their letters and digits alone: "Email Address", EmailAddress and
- * email_address are one name. A byte order mark at the begin is skipped. */
+ * email_address are one name. A byte order mark at the begin is skipped, and so is the first line of our
+ * own NDJSON, which is about the file. */
 #ifndef APP_RECORDS_H
 #define APP_RECORDS_H
 
@@ -37,6 +38,8 @@ uint64_t records_bytes(const struct records *r);
 /* The field of that name (letters and digits, lower-case) without white space around it; absent
  * when there is none or it is empty. */
 struct str record_get(const struct record *r, const char *name);
+/* The same with its white space: for texts of our own, which come back as they went out. */
+struct str record_raw(const struct record *r, const char *name);
 bool names_have(const struct str *names, size_t n, const char *name);
 
 #endif
