@@ -44,6 +44,7 @@ extern const struct command commands_rules[];
 extern const struct command commands_database[];
 extern const struct command commands_import[];
 extern const struct command commands_export[];
+extern const struct command commands_volume[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_report[];
 extern const struct command commands_status[];

@@ -96,18 +96,23 @@ static void print_text(const struct import_answer *a, bool applied, bool whole)
         puts("Nothing was written: this was a dry run. --apply does it.");
 }
 
-int import_answer_print(struct import_answer *a, bool applied, bool json, bool whole)
+int import_refused_end(struct import_answer *a)
 {
     if (!a->refused_file && a->refused_n > SHOWN_MAX)
         fprintf(stderr, "... and %llu more refused lines; --refused FILE writes them all\n",
                 (unsigned long long)(a->refused_n - SHOWN_MAX));
+    bool lost = a->refused_file && (fflush(a->refused_file) != 0 || ferror(a->refused_file));
+    if (lost)
+        fprintf(stderr, "bouncemx: --refused: %s: it could not be written\n", a->refused_path);
+    return lost ? -EIO : 0;
+}
+
+int import_answer_print(struct import_answer *a, bool applied, bool json, bool whole)
+{
+    int rc = import_refused_end(a);
     if (json)
         print_json(a, applied, whole);
     else
         print_text(a, applied, whole);
-    bool lost = a->refused_file && (fflush(a->refused_file) != 0 || ferror(a->refused_file));
-    if (lost)
-        fprintf(stderr, "bouncemx suppression import: %s: it could not be written\n",
-                a->refused_path);
-    return lost ? -EIO : 0;
+    return rc;
 }

@@ -27,7 +27,11 @@ void import_answer_close(struct import_answer *a);
 void import_refused(struct import_answer *a, uint64_t line, enum import_refusal why,
                     const char *text);
 
-/* whole: nothing failed. -EIO after a message: the file of refused lines could not be written. */
+/* Says how many more were refused than shown. -EIO after a message: their file could not be
+ * written. */
+int import_refused_end(struct import_answer *a);
+
+/* Ends the refusals as above, and tells the counts. whole: nothing failed. */
 int import_answer_print(struct import_answer *a, bool applied, bool json, bool whole);
 
 #endif

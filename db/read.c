@@ -26,6 +26,7 @@ static const struct {
     [DB_ASK_LANES] = {"", "SELECT * FROM bouncemx.lanes()"},
     [DB_ASK_COUNTS] = {"", "SELECT * FROM bouncemx.counts()"},
     [DB_ASK_UNMATCHED] = {"zz", "SELECT bouncemx.unmatched($1, $2) AS count"},
+    [DB_ASK_VOLUMES] = {"ttn", "SELECT * FROM bouncemx.volumes($1, $2, $3)"},
     [DB_ASK_REPORT_FORGED] = {"zzt", "SELECT * FROM bouncemx.report_forged($1, $2, $3)"},
     [DB_ASK_REPORT_BLOCKS] = {"zzt", "SELECT * FROM bouncemx.report_blocks($1, $2, $3)"},
     [DB_ASK_REPORT_UNMATCHED] = {"zzt", "SELECT * FROM bouncemx.report_unmatched($1, $2, $3)"},

@@ -20,6 +20,7 @@
     X(DB_ASK_LANES, 0, "every lane and its position")                                       \
     X(DB_ASK_COUNTS, 0, "rows: name, count; for `status`")                                  \
     X(DB_ASK_UNMATCHED, 2, "since, until: how many complaints nothing identifies")          \
+    X(DB_ASK_VOLUMES, 3, "tenant or NULL, stream or NULL, limit: the latest days first")    \
     X(DB_ASK_REPORT_FORGED, 3, "since, until, stream or NULL: attempts without effect")     \
     X(DB_ASK_REPORT_UNMATCHED, 3, "since, until, stream or NULL: complaints by reporter")   \
     X(DB_ASK_REPORT_BLOCKS, 3, "since, until, stream or NULL: refusals of ourselves")

@@ -239,3 +239,17 @@ BEGIN ATOMIC
     ORDER BY 1;
 END;
 COMMENT ON FUNCTION bouncemx.volume_put(boolean, timestamptz, date[], text[], text[], text[], bigint[], bigint[]) IS 'Tells volumes, one element an array each; of several for one day, tenant, stream and operator the last counts (the others: repeated). dry: only says what would be done.';
+
+CREATE FUNCTION bouncemx.volumes(the_tenant text, the_stream text, how_many bigint)
+    RETURNS TABLE (day date, tenant text, stream text, operator text, sent bigint, delivered bigint,
+                   updated_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT v.day, v.tenant, v.stream, v.mx_operator, v.sent, v.delivered, v.updated_at
+      FROM bouncemx.volume v
+     WHERE (the_tenant IS NULL OR v.tenant = the_tenant)
+       AND (the_stream IS NULL OR v.stream = the_stream)
+     ORDER BY v.day DESC, v.tenant, v.stream, v.mx_operator
+     LIMIT how_many;
+END;
+COMMENT ON FUNCTION bouncemx.volumes(text, text, bigint) IS 'Volumes that were told, the latest days first: of a tenant and a stream (NULL: of any), how_many rows.';

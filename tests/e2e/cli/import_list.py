@@ -290,6 +290,7 @@ def test(setup):
     round_trip(setup)
     as_providers(setup)
     trouble(setup)
+    volumes(setup)
 
 
 if __name__ == "__main__":
