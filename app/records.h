@@ -1,8 +1,8 @@
 /* records.h - a file of CSV or JSON as records of named fields, one at a time.
  *
  * Names are compared by their letters and digits alone: "Email Address", EmailAddress and
- * email_address are one name. A byte order mark at the begin is skipped, and so is the first line of our
- * own NDJSON, which is about the file. */
+ * email_address are one name. A byte order mark at the begin is skipped, and so is the first line
+ * of our own NDJSON, which is about the file. */
 #ifndef APP_RECORDS_H
 #define APP_RECORDS_H
 
