@@ -3,6 +3,7 @@
 #include "app/json.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 enum { SHOWN_MAX = 20 };
 
@@ -21,6 +22,7 @@ int import_answer_open(struct import_answer *a, const char *file, const char *pa
 {
     a->file = file;
     a->refused_path = path;
+    a->over_bar = !path && isatty(STDERR_FILENO) == 1;
     if (path && !(a->refused_file = fopen(path, "we")))
         return err_sys(e, -errno, "--refused: %s", path);
     return 0;
@@ -43,8 +45,8 @@ void import_refused(struct import_answer *a, uint64_t line, enum import_refusal 
         return;
     /* Bytes of the file can't steer a terminal. */
     err_set(&e, -EBADMSG, "%s:%llu: %s", a->file, (unsigned long long)line, text);
-    /* The progress bar stands on its line. */
-    fprintf(a->refused_file ? a->refused_file : stderr, "%s%s\n", a->refused_file ? "" : "\r",
+    /* On a terminal the progress bar stands on its line. */
+    fprintf(a->refused_file ? a->refused_file : stderr, "%s%s\n", a->over_bar ? "\r\033[K" : "",
             e.text);
 }
 

@@ -17,6 +17,7 @@ struct import_answer {
     uint64_t refused_n;
     FILE *refused_file; /* NULL: standard error, as many as a person reads */
     const char *refused_path;
+    bool over_bar; /* standard error is a terminal, with a progress bar on it */
 };
 
 /* path: all refused lines go there; NULL: the first go to standard error. */

@@ -1,6 +1,6 @@
 -- Import: outcomes, what is never weakened, dry run, jobs; export; volume.
 BEGIN;
-SELECT plan(35);
+SELECT plan(36);
 
 CREATE FUNCTION pg_temp.job(n integer) RETURNS bytea LANGUAGE sql AS $$SELECT sha256(n::text::bytea)$$;
 -- Rows as JSON; what is not given is that of a bounce of tenant t1. job 0: a dry run.
@@ -88,6 +88,7 @@ SELECT is(pg_temp.told(true, '{1,2,9}'), 'new=2 repeated=1', 'volumes: a dry run
 SELECT is(pg_temp.told(false, '{1,2,9}'), 'new=2 repeated=1', 'did nothing');
 SELECT is(pg_temp.told(false, '{1,3,9}'), 'changed=1 repeated=1 standing=1', 'told anew');
 SELECT results_eq('SELECT day, sent, delivered FROM bouncemx.volume ORDER BY day', $$VALUES (date '2026-02-01', 3::bigint, NULL::bigint), ('2026-02-02', 9, 7)$$, 'the last counts');
+SELECT results_eq($$SELECT day, operator, sent FROM bouncemx.volumes('t', NULL, 1)$$, $$VALUES (date '2026-02-02', 'google', 9::bigint)$$, 'the latest day first');
 SELECT is((SELECT count(*) FROM bouncemx.import_job), 2::bigint, 'a job an import');
 SELECT * FROM finish();
 ROLLBACK;
