@@ -8,7 +8,7 @@
 #include "app/config.h"
 
 enum { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
-enum { COMMAND_OPTIONS_MAX = 10 };
+enum { COMMAND_OPTIONS_MAX = 14 };
 
 struct command_option {
     const char *name;  /* "--config" */
@@ -43,6 +43,9 @@ extern const struct command commands_classify[];
 extern const struct command commands_rules[];
 extern const struct command commands_database[];
 extern const struct command commands_feed[];
+extern const struct command commands_import[];
+extern const struct command commands_export[];
+extern const struct command commands_volume[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_report[];
 extern const struct command commands_status[];

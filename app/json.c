@@ -124,3 +124,42 @@ int json_print(struct json *o, FILE *out)
     json_free(o);
     return rc;
 }
+
+/* ---- reading ---- */
+
+static struct str scalar(struct arena *a, const json_t *v)
+{
+    if (json_is_string(v))
+        return arena_str(a, str_of(json_string_value(v), json_string_length(v)));
+    if (json_is_integer(v))
+        return arena_fmt(a, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    if (json_is_real(v))
+        return arena_fmt(a, "%.17g", json_real_value(v));
+    return json_is_true(v) ? STR("true") : json_is_false(v) ? STR("false") : STR("");
+}
+
+int json_fields(struct arena *a, struct str text, size_t max, struct str *names, struct str *values,
+                size_t *ret_n, struct err *e)
+{
+    json_error_t why;
+    json_t *o = json_loadb(text.p ? text.p : "", text.n, 0, &why);
+    size_t n = 0;
+    const char *key;
+    json_t *v;
+    if (!json_is_object(o)) {
+        json_decref(o);
+        return err_set(e, -EBADMSG, "expected a JSON object%s%s", o ? "" : ": ", o ? "" : why.text);
+    }
+    json_object_foreach(o, key, v)
+    {
+        if (n == max)
+            break;
+        names[n] = arena_str(a, str_c(key));
+        values[n++] = scalar(a, v);
+    }
+    json_decref(o);
+    if (arena_failed(a))
+        return err_set(e, -ENOMEM, "a JSON object");
+    *ret_n = n;
+    return 0;
+}

@@ -1,8 +1,9 @@
-/* json.h - one JSON object a line (NDJSON). jansson stays in json.c. */
+/* json.h - JSON objects written a line each (NDJSON), and one read. jansson stays in json.c. */
 #ifndef APP_JSON_H
 #define APP_JSON_H
 
-#include "base/str.h"
+#include "base/arena.h"
+#include "base/err.h"
 
 #include <stdio.h>
 
@@ -26,5 +27,10 @@ struct json *json_item(struct json *list);
 
 /* Writes the line and frees the object. 0, or -ENOMEM (nothing was written), -EIO. */
 int json_print(struct json *o, FILE *out);
+
+/* The members of an object, at most max of them; copies in a. Words, numbers and booleans have
+ * their text; null, lists and objects the empty one. -EBADMSG: text is no object; -ENOMEM. */
+int json_fields(struct arena *a, struct str text, size_t max, struct str *names, struct str *values,
+                size_t *ret_n, struct err *e);
 
 #endif

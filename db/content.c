@@ -1,6 +1,8 @@
 #include "db/content.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
+#include <unistd.h>
 
 /* The parts with a NUL behind each. */
 static bool hash(const struct str *parts, size_t n, uint8_t ret[CONTENT_HASH])
@@ -26,4 +28,22 @@ bool content_of_event(const uint8_t body[CONTENT_HASH], struct str tenant, struc
 {
     const struct str parts[] = {str_of(body, CONTENT_HASH), tenant, stream, key};
     return hash(parts, 4, ret);
+}
+
+int content_of_file(int fd, struct str more, uint8_t ret[CONTENT_HASH])
+{
+    char bytes[64 << 10];
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    bool ok = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1;
+    off_t at = 0;
+    ssize_t got = 0;
+    while (ok && ((got = pread(fd, bytes, sizeof(bytes), at)) > 0 || (got < 0 && errno == EINTR))) {
+        ok = got < 0 || EVP_DigestUpdate(c, bytes, (size_t)got) == 1;
+        at += got > 0 ? got : 0;
+    }
+    int rc = got < 0 ? -errno : 0;
+    ok = ok && EVP_DigestUpdate(c, "", 1) == 1 && EVP_DigestUpdate(c, more.p, more.n) == 1 &&
+         EVP_DigestFinal_ex(c, ret, NULL) == 1;
+    EVP_MD_CTX_free(c);
+    return rc < 0 ? rc : ok ? 0 : -ENOMEM;
 }

@@ -14,4 +14,7 @@ bool content_hash(struct str message, uint8_t ret[CONTENT_HASH]);
 bool content_of_event(const uint8_t body[CONTENT_HASH], struct str tenant, struct str stream,
                       struct str key, uint8_t ret[CONTENT_HASH]);
 
+/* SHA-256 of all that can be read from fd, from its begin, and of more. -EIO and the like. */
+int content_of_file(int fd, struct str more, uint8_t ret[CONTENT_HASH]);
+
 #endif

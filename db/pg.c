@@ -1,5 +1,6 @@
 #include "db/pg.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/require.h"
 
@@ -224,14 +225,14 @@ int pg_script(struct pg *pg, const char *sql, int limit_ms, struct err *e)
     return take_results(pg, deadline_of(limit_ms), NULL, e);
 }
 
-/* Until the server waits for the lines. */
-static int copy_begin(struct pg *pg, int64_t deadline, struct err *e)
+/* Until the server waits for the lines, or sends them. */
+static int copy_begin(struct pg *pg, ExecStatusType way, int64_t deadline, struct err *e)
 {
     PGresult *res = NULL;
     int rc = send_all(pg, deadline, e);
     if (rc == 0)
         rc = next_result(pg, deadline, &res, e);
-    if (rc == 0 && (!res || PQresultStatus(res) != PGRES_COPY_IN)) {
+    if (rc == 0 && (!res || PQresultStatus(res) != way)) {
         rc = fail_result(pg, res, e);
         take_results(pg, deadline, NULL, NULL);
     }
@@ -246,7 +247,7 @@ int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struc
     if (rc == 0 && !PQsendQuery(pg->conn, sql))
         rc = fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
     if (rc == 0)
-        rc = copy_begin(pg, deadline, e);
+        rc = copy_begin(pg, PGRES_COPY_IN, deadline, e);
     REQUIRE(text.n <= INT32_MAX);
     int put = 0;
     /* 0: libpq's buffer has no room before something was sent. */
@@ -282,6 +283,48 @@ int pg_wait(struct pg *pg, int timeout_ms, int readable, int gone, struct err *e
         take_notices(pg);
     }
     return 0;
+}
+
+int pg_copy_out(struct pg *pg, const char *sql, pg_line_fn line, void *ctx, int limit_ms,
+                struct err *e)
+{
+    int64_t deadline = deadline_of(limit_ms);
+    int rc = usable(pg, e);
+    if (rc == 0 && !PQsendQuery(pg->conn, sql))
+        rc = fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
+    if (rc == 0)
+        rc = copy_begin(pg, PGRES_COPY_OUT, deadline, e);
+    while (rc == 0) {
+        char *bytes = NULL;
+        int n = PQgetCopyData(pg->conn, &bytes, 1);
+        if (n == -1) /* the end; whether a good one, the results tell */
+            return take_results(pg, deadline, NULL, e);
+        if (n == -2)
+            return fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
+        if (n == 0) {
+            rc = wait_socket(pg, POLLIN, deadline, e);
+            if (rc == 0 && !PQconsumeInput(pg->conn))
+                rc = fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
+            continue;
+        }
+        rc = line(ctx, str_of(bytes, (size_t)n - (bytes[n - 1] == '\n')), e);
+        PQfreemem(bytes);
+        if (rc < 0)
+            pg->broken = true; /* the rest of the lines stands between us and the next call */
+    }
+    return rc;
+}
+
+int pg_literal(struct pg *pg, struct buf *sql, struct str text, struct err *e)
+{
+    if (str_is_absent(text))
+        return buf_add(sql, STR("NULL"));
+    char *quoted = PQescapeLiteral(pg->conn, text.p, text.n);
+    if (!quoted)
+        return fail_text(e, -EINVAL, "text for PostgreSQL", PQerrorMessage(pg->conn));
+    int rc = buf_add(sql, str_c(quoted));
+    PQfreemem(quoted);
+    return rc;
 }
 
 void pg_forget(struct pg *pg, enum pg_statement which)

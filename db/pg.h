@@ -40,6 +40,11 @@ enum pg_statement {
     PG_FEED_EPOCH,
     PG_FEED_NUMBER,
     PG_MAINTAINED,
+    PG_IMPORT_BEGIN,
+    PG_IMPORT_PUT,
+    PG_IMPORT_END,
+    PG_VOLUME_PUT,
+    PG_FEED_CURSOR,
     PG_MIGRATION_KNOWN,
     PG_MIGRATION_NOTE,
     PG_MIGRATION_LIST,
@@ -83,6 +88,16 @@ int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struc
  * readable can be read, or until whoever reads from gone went away (-1: no such descriptor).
  * -EAGAIN: the connection is gone. */
 int pg_wait(struct pg *pg, int timeout_ms, int readable, int gone, struct err *e);
+/* Runs sql, a COPY ... TO STDOUT, and gives each line to line (its end is cut off), which may
+ * refuse to go on: what it returns below 0 is passed on. limit_ms is for the whole. */
+typedef int (*pg_line_fn)(void *ctx, struct str line, struct err *e);
+int pg_copy_out(struct pg *pg, const char *sql, pg_line_fn line, void *ctx, int limit_ms,
+                struct err *e);
+
+/* Appends text as an SQL literal, or NULL for the absent string. -EINVAL: it is no text in UTF-8;
+ * -ENOBUFS, -ENOMEM as those of buf.h. */
+struct buf;
+int pg_literal(struct pg *pg, struct buf *sql, struct str text, struct err *e);
 
 /* The statement in this place is prepared anew by its next call, from another text. */
 void pg_forget(struct pg *pg, enum pg_statement which);

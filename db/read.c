@@ -40,6 +40,7 @@ static const struct {
     [DB_ASK_REPORT_CAMPAIGN] = {"zzt", "SELECT * FROM bouncemx.report_campaign($1, $2, $3)"},
     [DB_ASK_REPORT_REASONS] = {"zzt", "SELECT * FROM bouncemx.report_reasons($1, $2, $3)"},
     [DB_ASK_REPORT_SPIKES] = {"zzt", "SELECT * FROM bouncemx.report_spikes($1, $2, $3)"},
+    [DB_ASK_VOLUMES] = {"ttn", "SELECT * FROM bouncemx.volumes($1, $2, $3)"},
     [DB_ASK_REPORT_BLOCKS] = {"zzt", "SELECT * FROM bouncemx.report_blocks($1, $2, $3)"},
     [DB_ASK_REPORT_DIAGNOSTICS] = {"zzt", "SELECT * FROM bouncemx.report_diagnostics($1, $2, $3)"},
     [DB_ASK_REPORT_UNCLASSIFIED] = {"zzt",

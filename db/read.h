@@ -23,6 +23,7 @@
     X(DB_ASK_LANES, 0, "every lane and its position")                                            \
     X(DB_ASK_COUNTS, 0, "rows: name, count; for `status`")                                       \
     X(DB_ASK_UNMATCHED, 2, "since, until: how many complaints nothing identifies")               \
+    X(DB_ASK_VOLUMES, 3, "tenant or NULL, stream or NULL, limit: the latest days first")         \
     X(DB_ASK_REPORT_OPERATOR, 3, "since, until, stream or NULL: bounces by who runs the host")   \
     X(DB_ASK_REPORT_CAMPAIGN, 3, "since, until, stream or NULL: bounces by stream and campaign") \
     X(DB_ASK_REPORT_REASONS, 3, "since, until, stream or NULL: by day, kind, category")          \

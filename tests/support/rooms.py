@@ -35,6 +35,7 @@ FOREIGN = [
     (r"curl/.*", ["deliver/relay.c", "app/fetch.c"]),
     (r"yaml\.h", ["app/config.c"]),
     (r"jansson\.h", ["app/json.c"]),
+    (r"csv\.h", ["app/csv.c"]),
     (r"unbound\.h|ares\.h|getdns/.*", ["resolver/resolver.c"]),
 ]
 
