@@ -128,10 +128,10 @@ SELECT bouncemx.breaker_release('t1', 'google', NULL, '2026-03-06') IS NULL AND 
 DELETE FROM bouncemx.breaker_hour;
 INSERT INTO bouncemx.breaker_hour (tenant, key, hour, turned, events) SELECT 't1', 'yahoo', timestamptz '2026-04-01' - h * interval '1 hour', 1 + h % 3, 1 + h % 3 FROM generate_series(1, 30) h;
 INSERT INTO bouncemx.breaker_hour (tenant, key, hour, turned, events) VALUES ('t1', 'yahoo', '2026-03-03 23:00', 1000, 1000), ('t1', 'yahoo', '2026-03-30 00:00', 0, 500), ('t2', 'yahoo', '2026-03-31 00:00', 500, 500);
-INSERT INTO bouncemx.breaker_hour (tenant, key, hour, turned, events, opened_at) VALUES ('t1', 'yahoo', '2026-03-29 00:00', 900, 900, '2026-03-29');
+INSERT INTO bouncemx.breaker_hour (tenant, key, hour, turned, events, opened_at) SELECT 't1', 'yahoo', timestamptz '2026-03-20' + h * interval '1 hour', 900, 900, '2026-03-29' FROM generate_series(1, 40) h;
 INSERT INTO bouncemx.breaker_hour (tenant, key, hour, turned, events) VALUES ('t1', 'yahoo', '2026-04-01', 10, 10), ('t1', 'yahoo', '2026-04-01 01:00', 11, 11);
 SELECT is(ARRAY(SELECT concat_ws(' ', o.opens, o.usual) FROM unnest('{2026-04-01 00:00,2026-04-01 01:00}'::timestamptz[]) h, bouncemx.breaker_opens('t1', 'yahoo', h) o ORDER BY h),
-    '{f 2,t 2}', 'the median of 28 days is 2: ten is five times that, eleven is more');
+    '{f 2,t 2}', 'the median of 28 days is 2, but for hours that are open: ten is five times that, eleven is more');
 INSERT INTO bouncemx.breaker_policy (name, tenant, factor) VALUES ('t1', 't1', 10);
 SELECT is((SELECT opens FROM bouncemx.breaker_opens('t1', 'yahoo', '2026-04-01 01:00')), false, 'a tenant may bear more');
 UPDATE bouncemx.breaker_policy SET factor = 1, floor = 12 WHERE tenant = 't1';
