@@ -450,3 +450,16 @@ BEGIN
             jsonb_strip_nulls(jsonb_build_object('before', e.effect, 'reason', the_reason, 'time', the_time)));
 END $$;
 COMMENT ON FUNCTION bouncemx.undo_event(uuid, text, boolean, timestamptz) IS 'Takes back what one event did: its strike, its day of the soft score, and the row of the list that it made, unless another event of the kind spoke for that row too: then the row is that one''s. Returns what was done; the event''s effect becomes undone. A complaint or unsubscribe only with force. Its token stays used up.';
+
+-- ---- the allow-list ----------------------------------------------------------------------------
+
+CREATE FUNCTION bouncemx.allowed_list(the_tenant text DEFAULT NULL)
+    RETURNS TABLE (address text, tenant text, reason text, actor text, created_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT a.address_key, a.tenant, a.reason, a.actor, a.created_at
+      FROM bouncemx.allowed a
+     WHERE the_tenant IS NULL OR a.tenant = the_tenant
+     ORDER BY a.address_key, a.tenant;
+END;
+COMMENT ON FUNCTION bouncemx.allowed_list(text) IS 'The allow-list, of one tenant (empty: what is allowed for all; NULL: everything).';

@@ -257,3 +257,19 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION bouncemx.erase_mentioned(text, timestamptz, timestamptz) IS 'After erase: reads all that was sent (sent, tokens) or received (events, messages) between the two times for other places that name the person: mail sent to it, its own mail, reports about others. No index helps: give it a week at a time. Returns how many rows of which table it changed or deleted.';
+
+CREATE FUNCTION bouncemx.weeks_kept() RETURNS TABLE (week bigint, since timestamptz, until timestamptz)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH begin AS (
+        SELECT '-infinity'::timestamptz AS at
+        UNION
+        SELECT to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC'
+          FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent IN ('bouncemx.message'::regclass, 'bouncemx.event'::regclass,
+                               'bouncemx.sent'::regclass, 'bouncemx.token_seen'::regclass)
+           AND c.relname ~ '_[0-9]{8}$')
+    SELECT row_number() OVER (ORDER BY b.at), b.at, lead(b.at, 1, 'infinity') OVER (ORDER BY b.at)
+      FROM begin b ORDER BY b.at;
+END;
+COMMENT ON FUNCTION bouncemx.weeks_kept() IS 'All of time, cut at the weeks of which there are partitions: what erase_mentioned is called with, one after the other.';

@@ -1,7 +1,7 @@
 -- What people and programs ask the list.
 BEGIN;
 \ir support/put.psql
-SELECT plan(33);
+SELECT plan(34);
 SELECT bouncemx.ensure_partitions('2026-01-01', '2026-07-01') > 0 AND NULL \g /dev/null
 SELECT pg_temp.put('{"n":1,"key":"hard@x"}', '{"n":2,"key":"ends@x","category":"mailbox_disabled"}', '{"n":3,"key":"both@x"}',
     '{"n":4,"key":"both@x","kind":"complaint","stream":"news"}', '{"n":5,"key":"waits@x"}', '{"n":6,"key":"other@x","tenant":"t2"}',
@@ -56,6 +56,8 @@ SELECT is((SELECT array_agg(address_key COLLATE "default") FROM bouncemx.suppres
 SELECT is((SELECT array_agg(address_key COLLATE "default") FROM bouncemx.suppressions(NULL, 99, NULL, '2026-05-01', the_kind => 'complaint')), '{both@x}', 'by kind');
 SELECT is((SELECT array_agg(address_key COLLATE "default") FROM bouncemx.suppressions(NULL, 99, NULL, '2026-05-01', 'global')), '{all@x}', 'by scope');
 SELECT is((SELECT array_agg(address_key COLLATE "default") FROM bouncemx.suppressions(NULL, 99, NULL, '2026-05-01', NULL, 'news')), '{both@x}', 'by stream');
+
+SELECT results_eq($$SELECT address COLLATE "default", tenant FROM bouncemx.allowed_list('t1')$$, $$VALUES ('seed@x', 't1')$$, 'the allow-list');
 
 -- ---- erased people
 INSERT INTO bouncemx.erased (address_hash, pepper_id, kind, erased_at) VALUES (bouncemx.address_hash('gone@x'), 1, 'complaint', '2026-04-01');

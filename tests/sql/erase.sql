@@ -1,6 +1,6 @@
 -- Erasure. No transaction around it: it is over only when older transactions are.
 \ir support/put.psql
-SELECT plan(27);
+SELECT plan(28);
 SELECT bouncemx.ensure_partitions('2026-01-01', '2026-07-01') > 0 AND NULL \g /dev/null
 SET bouncemx.actor = 'dpo';
 
@@ -63,6 +63,9 @@ SELECT is((SELECT array_agg(place || ' ' || rows ORDER BY place) FROM bouncemx.e
 SELECT is_empty($$SELECT pg_temp.found()$$, 'nothing names the person any more');
 SELECT is((SELECT count(*) FROM bouncemx.content_seen), 0::bigint, 'nor a hash of the address and what was said');
 SELECT is_empty($$SELECT * FROM bouncemx.erase_mentioned('zaphod.q@who.example', '2026-01-01', '2026-07-01')$$, 'again: nothing');
+
+SELECT results_eq($$SELECT min(since), max(until), bool_and(week = 1 OR since = until_before) FROM (SELECT *, lag(until) OVER (ORDER BY week) AS until_before FROM bouncemx.weeks_kept()) w$$,
+    $$VALUES ('-infinity'::timestamptz, 'infinity'::timestamptz, true)$$, 'weeks without a gap');
 
 -- What stays.
 SELECT results_eq($$SELECT address_key COLLATE "default", final_recipient, diagnostic, effect::text FROM bouncemx.event WHERE address_key IS NOT NULL$$,
