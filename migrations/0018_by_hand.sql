@@ -21,6 +21,17 @@ END $$;
 COMMENT ON FUNCTION bouncemx.erasures_of(text[]) IS 'Those of these address keys that are of erased people, with why they stood on the list (NULL: they did not) and when they were erased.';
 REVOKE ALL ON FUNCTION bouncemx.erasures_of(text[]) FROM PUBLIC;
 
+CREATE FUNCTION bouncemx.is_erased(the_key text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM bouncemx_private.pepper p, bouncemx.erased e
+      WHERE e.address_hash = sha256(p.outer_block || sha256(p.inner_block || convert_to(the_key, 'UTF8')))
+        AND e.pepper_id = p.id;
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION bouncemx.is_erased(text) IS 'Is this the address key of an erased person?';
+REVOKE ALL ON FUNCTION bouncemx.is_erased(text) FROM PUBLIC;
+
 CREATE FUNCTION bouncemx.quick_key(address text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN strpos(address, '"') > 0 OR right(address, 1) = '.' THEN bouncemx.address_key(address)
@@ -48,7 +59,7 @@ BEGIN
     END IF;
     -- For as long as nobody was erased this is one look at an empty table.
     IF EXISTS (SELECT FROM bouncemx.erased) THEN
-        RETURN coalesce((bouncemx.erased_of(ARRAY[the_key]))[1], false);
+        RETURN coalesce(bouncemx.is_erased(the_key), false);
     END IF;
     RETURN false;
 END $$;
