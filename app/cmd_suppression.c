@@ -138,7 +138,34 @@ struct check {
     struct table *table;
     struct buf given, keys; /* a line each */
     size_t n, wrong, suppressed;
+    bool one;
 };
+
+/* One address that was typed is answered in a sentence, of the row that decides. */
+static int check_say(const struct check *c)
+{
+    const struct answer *a = c->answer;
+    size_t row = 0;
+    while (c->suppressed && row + 1 < a->table.rows_n &&
+           (str_eq(answer_cell(a, row, "state"), STR("pending")) ||
+            str_eq(answer_cell(a, row, "allowed"), STR("true"))))
+        row++;
+    struct str why = answer_cell(a, row, "category"), stream = answer_cell(a, row, "stream");
+    bool waits = str_eq(answer_cell(a, row, "state"), STR("pending"));
+    if (str_is_absent(why))
+        why = answer_cell(a, row, "kind");
+    if (str_eq(answer_cell(a, row, "erased"), STR("true")))
+        printf("%s: suppressed: the person was erased\n", c->line->args[0]);
+    else if (c->suppressed)
+        printf("%s: suppressed: %.*s (%.*s%s%.*s)\n", c->line->args[0], STR_ARG(why),
+               STR_ARG(answer_cell(a, row, "scope")), stream.n ? " " : "", STR_ARG(stream));
+    else
+        printf("%s: not suppressed%s\n", c->line->args[0],
+               str_eq(answer_cell(a, row, "allowed"), STR("true")) ? ": the allow-list holds it"
+               : waits ? ": pending, waits for the circuit breaker"
+                       : "");
+    return 0;
+}
 
 /* Asks for the batch. A row for each hit, the first of an address says the answer. */
 static int check_flush(struct check *c)
@@ -170,6 +197,8 @@ static int check_flush(struct check *c)
         else if (c->table)
             rc = table_row(c->table, cells);
     }
+    if (rc == 0 && c->one)
+        rc = check_say(c);
     if (c->table)
         table_flush(c->table, stdout);
     buf_clear(&c->given);
@@ -225,7 +254,9 @@ static int suppression_check(const struct command_line *l)
     }
     buf_init(&c.given, BATCH_BYTES);
     buf_init(&c.keys, BATCH_BYTES);
-    if (!command_flag(l, "--json") && !command_flag(l, "--quiet")) {
+    bool shown = !command_flag(l, "--json") && !command_flag(l, "--quiet");
+    c.one = shown && !in.file && l->args_n == 1;
+    if (shown && !c.one) {
         c.table = table_new(columns, 9);
         rc = c.table ? 0 : out_of_memory(l);
     }

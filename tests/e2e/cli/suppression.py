@@ -68,10 +68,10 @@ def by_hand(setup):
 
 def check(setup):
     say(setup, "added", "suppression", "add", "b@x.example")
-    say(setup, "yes", "suppression", "check", "b@x.example")
-    say(setup, "no", "suppression", "check", "nobody@x.example", code=1)
+    say(setup, "b@x.example: suppressed: other (tenant)\n", "suppression", "check", "b@x.example")
+    say(setup, "nobody@x.example: not suppressed\n", "suppression", "check", "nobody@x.example", code=1)
     say(setup, "yes", "suppression", "check", "b@x.example", "nobody@x.example", "--tenant", "main")
-    say(setup, "no", "suppression", "check", "b@x.example", "--tenant", "other", code=1)
+    say(setup, "not suppressed\n", "suppression", "check", "b@x.example", "--tenant", "other", code=1)
     many = "".join(f"user{n}@x.example\n" for n in range(2500)) + "\nB@X.example\nnot one\nb@x.example\n"
     done = setup.command("suppression", "check", "-", "--json", stdin=many.encode(), code=1)
     rows = [json.loads(line) for line in done.out.splitlines()]
@@ -90,6 +90,7 @@ def check(setup):
 def allow(setup):
     say(setup, "1 rows taken off the list", "suppression", "allow", "b@x.example", "--reason", "our seed")
     say(setup, "the allow-list holds it", "suppression", "add", "b@x.example", code=1)
+    say(setup, "not suppressed: the allow-list holds it", "suppression", "check", "b@x.example", code=1)
     say(setup, "our seed", "suppression", "allowed")
     expect(setup.json_lines("suppression", "allowed")[0]["address"] == "b@x.example", "allowed")
     say(setup, "not allowed any more", "suppression", "disallow", "b@x.example")
@@ -132,7 +133,7 @@ def erase(setup):
     done = say(setup, "only a keyed hash is left", "suppression", "erase", "zaphod@x.example", "--confirm", "zaphod@x.example",
                "--reason", "letter")
     expect("suppression " in done.out and "suppression_change" in done.out, done.out)
-    say(setup, "yes", "suppression", "check", "zaphod@x.example")
+    say(setup, "suppressed: the person was erased", "suppression", "check", "zaphod@x.example")
     say(setup, "erased", "suppression", "get", "zaphod@x.example")
     say(setup, "erased", "suppression", "add", "zaphod@x.example")
     for table in ("suppression", "suppression_change", "audit", "event", "message"):
@@ -141,7 +142,7 @@ def erase(setup):
     setup.command("suppression", "erase", "zaphod@x.example", "--confirm", "zaphod@x.example", "--reason", "again", "--json")
     say(setup, "was erased: only force", "suppression", "remove", "zaphod@x.example", code=1)
     setup.command("suppression", "remove", "zaphod@x.example", "--force", "--reason", "signed up again")
-    say(setup, "no", "suppression", "check", "zaphod@x.example", code=1)
+    say(setup, "not suppressed", "suppression", "check", "zaphod@x.example", code=1)
 
 
 def tenants(setup):
