@@ -89,12 +89,39 @@ int answer_json(const struct answer *a, size_t row)
             json_text(o, key, (struct str){NULL, 0});
         else if (a->table.types[i] == DB_NUMBER)
             put_number(o, key, c->text);
+        else if (a->table.types[i] == DB_DECIMAL)
+            json_decimal(o, key, c->text);
         else if (a->table.types[i] == DB_BOOL)
             json_bool(o, key, str_eq(c->text, STR("true")));
         else
             json_text(o, key, c->text);
     }
     return json_print(o, stdout);
+}
+
+/* RFC 4180 section 2. */
+static void csv_cell(struct str text)
+{
+    putchar('"');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"')
+            putchar('"');
+        putchar(text.p[i]);
+    }
+    putchar('"');
+}
+
+void answer_csv(const struct answer *a, bool heading, size_t row)
+{
+    for (size_t i = 0; i < a->table.columns_n; i++) {
+        if (i)
+            putchar(',');
+        if (heading)
+            csv_cell(a->table.names[i]);
+        else if (!cell(a, row, i)->null)
+            csv_cell(cell(a, row, i)->text);
+    }
+    fputs("\r\n", stdout);
 }
 
 void answer_facts(const struct answer *a, size_t row)

@@ -28,6 +28,8 @@ struct str answer_cell(const struct answer *a, size_t row, const char *column);
 
 /* A row as one JSON object of all columns but those of bytes. */
 int answer_json(const struct answer *a, size_t row);
+/* A row as CSV (RFC 4180), or the names of its columns; NULL is empty, without quotes. */
+void answer_csv(const struct answer *a, bool heading, size_t row);
 /* A row as lines "name  value", without what is NULL and without bytes. */
 void answer_facts(const struct answer *a, size_t row);
 /* Bytes of a stored message: as they are into a file or pipe, made safe for a terminal. */

@@ -38,6 +38,8 @@ struct check {
     struct resolver *resolver; /* takes answers as they come */
     struct resolver *secure;   /* follows signatures; NULL: there are no anchors */
     int64_t timeout;           /* of one question */
+    unsigned https_port;       /* where MTA-STS policies are read */
+    const char *authorities;   /* PEM file of who may sign for them; NULL: the system's */
     int64_t now;               /* wall clock */
     check_say_fn say;
     void *ctx;
@@ -65,6 +67,8 @@ struct check_texts {
 };
 bool check_texts(struct check *c, const char *check, struct str name, const char *version,
                  struct check_texts *ret);
+/* The value of "name=value" in a list parted by ';'; absent: it is not there. */
+struct str check_tag(struct str text, const char *name);
 /* "a | b" */
 struct str check_join(struct check *c, const struct str *list, size_t n);
 
@@ -72,9 +76,9 @@ void check_host(struct check *c);                     /* check_host.c: addresses
 void check_mx(struct check *c, struct str domain);    /* check_mx.c */
 void check_spf(struct check *c, struct str domain);   /* check_spf.c */
 void check_dmarc(struct check *c, struct str domain); /* check_policy.c */
-void check_mta_sts(struct check *c, struct str domain);
 void check_tls_rpt(struct check *c, struct str domain);
 void check_wildcard(struct check *c, struct str domain);
-void check_tlsa(struct check *c); /* check_tlsa.c */
+void check_mta_sts(struct check *c, struct str domain); /* check_mta_sts.c */
+void check_tlsa(struct check *c);                       /* check_tlsa.c */
 
 #endif

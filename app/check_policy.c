@@ -1,15 +1,10 @@
-/* What a domain says in TXT records: DMARC (RFC 7489), MTA-STS (RFC 8461), TLS reports (RFC 8460).
- */
+/* What a domain says in TXT records: DMARC (RFC 7489), TLS reports (RFC 8460). */
 #include "app/check_dns.h"
-#include "base/clock.h"
 #include "base/domain.h"
-
-enum { ID_MAX = 32 };
 
 static const struct str none = {NULL, 0};
 
-/* The value of "name=value" in a list parted by ';'; absent: it is not there. */
-static struct str tag(struct str text, const char *name)
+struct str check_tag(struct str text, const char *name)
 {
     while (text.n) {
         struct str value = str_cut(&text, ';');
@@ -48,84 +43,11 @@ void check_dmarc(struct check *c, struct str domain)
     else if (texts.n > 1)
         check_say(c, "dmarc", domain, CHECK_WRONG, found, STR("one record"),
                   STR("With more than one record none of them counts: make one of them."));
-    else if (!is_policy(tag(texts.list[0], "p")))
+    else if (!is_policy(check_tag(texts.list[0], "p")))
         check_say(c, "dmarc", domain, CHECK_WRONG, found, record,
                   STR("Its p= is neither none nor quarantine nor reject."));
     else
         check_say(c, "dmarc", domain, CHECK_GOOD, found, record, none);
-}
-
-static bool is_id(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]))
-            return false;
-    return s.n > 0 && s.n <= ID_MAX;
-}
-
-/* "20260131T080910": any id that was not there before. */
-static struct str new_id(struct check *c)
-{
-    char text[CLOCK_TEXT], id[CLOCK_TEXT];
-    size_t n = 0;
-    clock_format_rfc3339(c->now, text);
-    for (const char *p = text; *p && *p != '.'; p++)
-        if (*p != '-' && *p != ':')
-            id[n++] = *p;
-    return arena_str(&c->arena, str_of(id, n));
-}
-
-/* Where the policy is read; that it can be read over HTTPS is not looked at here. */
-static void check_mta_sts_host(struct check *c, struct str domain, struct str found,
-                               struct str expected)
-{
-    struct resolver_answer four, six;
-    struct str host = arena_fmt(&c->arena, "mta-sts.%.*s", STR_ARG(domain));
-    if (!check_ask(c, "mta-sts", host, RESOLVER_A, &four) ||
-        !check_ask(c, "mta-sts", host, RESOLVER_AAAA, &six))
-        return;
-    if (four.records_n + six.records_n == 0)
-        check_say(c, "mta-sts", domain, CHECK_WRONG, found,
-                  arena_fmt(&c->arena, "%.*s. IN A <address of your web server>", STR_ARG(host)),
-                  arena_fmt(&c->arena,
-                            "The record says that there is a policy, but %.*s has no address.",
-                            STR_ARG(host)));
-    else
-        check_say(c, "mta-sts", domain, CHECK_GOOD, found, expected, none);
-}
-
-void check_mta_sts(struct check *c, struct str domain)
-{
-    struct check_texts texts;
-    struct str name = arena_fmt(&c->arena, "_mta-sts.%.*s", STR_ARG(domain)), id = new_id(c);
-    bool encrypts = c->config->certificates_n > 0;
-    if (!check_texts(c, "mta-sts", name, "v=STSv1", &texts))
-        return;
-    struct str record =
-        arena_fmt(&c->arena, "%.*s. IN TXT \"v=STSv1; id=%.*s\"", STR_ARG(name), STR_ARG(id));
-    struct str file = arena_fmt(&c->arena,
-                                "https://mta-sts.%.*s/.well-known/mta-sts.txt has to say: version: "
-                                "STSv1, mode: testing, mx: %s, max_age: 86400, a line each "
-                                "(docs/tls.md).",
-                                STR_ARG(domain), c->config->hostname);
-    struct str found = check_join(c, texts.list, texts.n);
-    if (texts.n == 0 && !encrypts)
-        check_say(c, "mta-sts", domain, CHECK_GOOD, STR("none, and no TLS is configured"), none,
-                  none);
-    else if (texts.n == 0)
-        check_say(c, "mta-sts", domain, CHECK_MISSING, none, record, file);
-    else if (!encrypts)
-        check_say(c, "mta-sts", domain, CHECK_WRONG, found, STR("tls.certificates"),
-                  STR("The record promises TLS, and bouncemx has no certificate: senders that "
-                      "follow the policy can't deliver."));
-    else if (texts.n > 1)
-        check_say(c, "mta-sts", domain, CHECK_WRONG, found, STR("one record"),
-                  STR("With more than one record there is no policy: make one of them."));
-    else if (!is_id(tag(texts.list[0], "id")))
-        check_say(c, "mta-sts", domain, CHECK_WRONG, found, record,
-                  STR("Its id= is not 1 to 32 letters and digits."));
-    else
-        check_mta_sts_host(c, domain, found, file);
 }
 
 void check_tls_rpt(struct check *c, struct str domain)
@@ -138,7 +60,7 @@ void check_tls_rpt(struct check *c, struct str domain)
         arena_fmt(&c->arena, "%.*s. IN TXT \"v=TLSRPTv1; rua=mailto:postmaster@%.*s\"",
                   STR_ARG(name), STR_ARG(domain));
     struct str found = check_join(c, texts.list, texts.n);
-    struct str rua = texts.n ? tag(texts.list[0], "rua") : none;
+    struct str rua = texts.n ? check_tag(texts.list[0], "rua") : none;
     if (texts.n == 0 && c->config->certificates_n == 0)
         check_say(c, "tls-rpt", domain, CHECK_GOOD, STR("none, and no TLS is configured"), none,
                   none);

@@ -119,6 +119,11 @@ static int check_dns(const struct command_line *l)
         rc = -command_fail(l, 1, "--timeout: 0: expected a time of 1ms or more");
     if (rc < 0)
         return EXIT_USAGE;
+    uint64_t port;
+    if (command_number(l, "--https-port", 1, 65535, 443, &port) < 0)
+        return EXIT_USAGE;
+    c.https_port = (unsigned)port;
+    c.authorities = command_value(l, "--authorities");
     struct config *config = command_config(l, NULL);
     if (!config)
         return EXIT_NO;
@@ -141,15 +146,18 @@ const struct command commands_dns[] = {
      "Check what the DNS says about this host and its domains",
      "Looks at addresses and PTR of hostname, at its certificate and TLSA records, and at MX, "
      "SPF,\n"
-     "DMARC, MTA-STS and TLS-RPT of each domain, and says which record to put there. Nothing is\n"
-     "asked but DNS. Exit code 1 unless all is good.\n\n"
+     "DMARC, MTA-STS and TLS-RPT of each domain, and says which record to put there. Of\n"
+     "MTA-STS the policy is read over HTTPS too; nothing else is asked but DNS. Exit code 1 unless "
+     "all is good.\n\n"
      "With --json each line is {check, name, result, found, expected, advice}; result is good,\n"
      "missing, wrong or unknown (no answer).",
      {COMMAND_CONFIG,
       COMMAND_JSON,
       {"--resolver", "ADDRESS@PORT", "DNS server to ask (else those of /etc/resolv.conf)"},
       {"--timeout", "TIME", "for one question (5s)"},
-      {"--anchors", "FILE", "DNSKEY or DS records to follow DNSSEC from (else the root's)"}},
+      {"--anchors", "FILE", "DNSKEY or DS records to follow DNSSEC from (else the root's)"},
+      {"--authorities", "FILE", "certificates to trust over HTTPS (else the system's)"},
+      {"--https-port", "PORT", NULL}},
      check_dns},
     {.name = NULL},
 };

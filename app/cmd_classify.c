@@ -92,6 +92,7 @@ static int print_json(struct classify_run *c, const char *name, const struct rep
         json_fact(item, "status", p->status);
         reply_code_json(item, p->reply_code);
         json_fact(item, "action", str_c(report_action_name(p->action)));
+        json_fact(item, "command", str_c(smtp_command_name(p->command)));
         verdict_json(item, v);
         json_fact(item, "diagnostic", p->diagnostic);
     }
@@ -205,6 +206,7 @@ static void explain_people(const struct verdict *v, const struct report_recipien
         {"rule", str_c(v->rule)},
         {"because of", v->evidence},
         {"status", p->status},
+        {"answers", str_c(smtp_command_name(p->command))},
         {"operator", str_c(v->mx_operator)},
         {"address", p->final_recipient},
         {"listed", v->listing.address},
@@ -235,6 +237,7 @@ static int explain_one(const struct command_line *l, struct classifier *c, struc
     json_text(o, "text", text);
     json_fact(o, "status", p.status);
     reply_code_json(o, p.reply_code);
+    json_fact(o, "command", str_c(smtp_command_name(p.command)));
     verdict_json(o, &v);
     json_text(o, "listed_address", v.listing.address);
     json_text(o, "blocklist", v.listing.list);

@@ -98,33 +98,69 @@ static void step(void *ctx, unsigned number, const char *name)
     fflush(stdout);
 }
 
+static void role_missing(void *ctx, struct str statement)
+{
+    bool *told = ctx;
+    if (!*told)
+        puts("to let others in with less than the owner's rights, a superuser runs (then migrate "
+             "again):");
+    *told = true;
+    printf("  %.*s\n", STR_ARG(statement));
+}
+
+static int migrate_to(struct db *db, unsigned to, struct err *e)
+{
+    unsigned version = 0;
+    bool told = false;
+    int rc = db_migrate_to(db, to, step, NULL, &version, e);
+    if (rc == 0)
+        rc = db_grant_roles(db, role_missing, &told, e);
+    if (rc < 0)
+        return rc;
+    if (version > DB_SCHEMA_VERSION)
+        printf("the schema is at version %u, newer than this program's %d; they go together\n",
+               version, DB_SCHEMA_VERSION);
+    else
+        printf("the schema is at version %u\n", version);
+    return 0;
+}
+
+/* From serve the question is whether it may start; from a person, whether there is something to do.
+ */
+static int check_schema(struct db *db, bool from_serve, struct err *e)
+{
+    int rc = from_serve ? db_schema_check(db, e) : db_schema_is_current(db, e);
+    if (rc == 0 && !from_serve)
+        puts("nothing to do: the schema has all that this program has");
+    return rc;
+}
+
 static int migrate(const struct command_line *l)
 {
+    uint64_t to;
+    if (command_number(l, "--to-version", 1, DB_SCHEMA_VERSION, DB_SCHEMA_VERSION, &to) < 0)
+        return EXIT_USAGE;
     struct config *c = command_config(l, NULL);
     if (!c)
         return EXIT_NO;
     struct db *db = NULL;
     struct err e;
-    unsigned version = 0;
     struct privileges who;
+    bool from_serve = command_flag(l, "--from-serve");
     /* From serve it asks as who processes: that user the server knows. */
-    int rc = command_flag(l, "--from-serve") ? privileges_find(c, &who, &e) : 0;
-    if (rc == 0 && command_flag(l, "--from-serve"))
+    int rc = from_serve ? privileges_find(c, &who, &e) : 0;
+    if (rc == 0 && from_serve)
         rc = privileges_drop(&who, &e);
     if (rc == 0)
         rc = db_open(c->database.conninfo, &db, &e);
     if (rc == 0)
-        rc = command_flag(l, "--check") ? db_schema_check(db, &e)
-                                        : db_migrate(db, step, NULL, &version, &e);
+        rc = command_flag(l, "--check") ? check_schema(db, from_serve, &e)
+                                        : migrate_to(db, (unsigned)to, &e);
     if (rc < 0)
         command_fail(l, 0, "%s", e.text);
-    else if (command_flag(l, "--check"))
-        puts("the schema is that of this program");
-    else
-        printf("the schema is at version %u\n", version);
     db_free(db);
     config_free(c);
-    if (rc == -EPROTO && command_flag(l, "--from-serve"))
+    if (rc == -EPROTO && from_serve)
         return EXIT_SCHEMA;
     return rc < 0 ? EXIT_NO : EXIT_GOOD;
 }
@@ -146,10 +182,15 @@ const struct command commands_config[] = {
      0,
      "Bring the database's schema to this program's version",
      "Runs what is missing, each step in its own transaction, forward only; two at once wait for\n"
-     "each other. A schema with steps that this program does not know is left alone (exit code\n"
-     "1). With --check nothing is changed: exit code 1 when schema and program differ.",
+     "each other, and writers may be at work. Then it gives the roles bouncemx_writer, _reader "
+     "and\n"
+     "_admin their rights, or says how to make them. A program runs on schemas of its own "
+     "version,\n"
+     "the one before and the one after it; a schema newer than that is left alone (exit code 1).\n"
+     "With --check nothing is changed: exit code 1 when there is something to do.",
      {COMMAND_CONFIG,
       {"--check", NULL, "only say whether there is something to do"},
+      {"--to-version", "N", "no further than to this version"},
       {"--from-serve", NULL, NULL}},
      migrate},
     {.name = NULL},

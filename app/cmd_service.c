@@ -7,10 +7,12 @@ const struct command commands_service[] = {
      0,
      0,
      "Run all roles, and start again what dies",
-     "Starts receive and process as processes of their own. SIGTERM or Ctrl-C stops the receiver\n"
+     "Starts receive, process and maintain --follow as processes of their own. SIGTERM or Ctrl-C "
+     "stops the receiver\n"
      "(a message in DATA may finish within receiver.stop_grace), then the processor; a second\n"
      "signal stops at once. What was answered 250 stands in the journal in every case.\n"
-     "Refuses a schema that is not this program's; PostgreSQL being away is no reason to refuse\n"
+     "Refuses a schema that does not go with this program; PostgreSQL being away is no reason to "
+     "refuse\n"
      "mail. A receiver that was stopped by `drain` stays stopped. SIGHUP makes all roles read\n"
      "configuration, certificates and rules anew; a mistake keeps the old ones.",
      {COMMAND_CONFIG,

@@ -162,6 +162,46 @@ static void people(struct status *s)
         fact(s, "people_kept_in", str_c(path));
 }
 
+/* Where the feed stands, and what the keeper of the installation did last. */
+static int keeping(struct status *s, struct err *e)
+{
+    static const char *const facts[][2] = {{"feed_cursor", "cursor"},
+                                           {"feed_epoch_since", "since"},
+                                           {"feed_kept_from", "kept_from"},
+                                           {"feed_unnumbered", "unnumbered"},
+                                           {"feed_lag_ms", "lag_ms"}};
+    char now[24];
+    struct str time = answer_time(clock_now(), now);
+    int rc = db_ask(s->a.db, &s->a.arena, DB_ASK_FEED_POSITION, &time, 1, &s->a.table, e);
+    for (size_t i = 0; rc == 0 && i < sizeof(facts) / sizeof(facts[0]); i++) {
+        struct str value = answer_cell(&s->a, 0, facts[i][1]);
+        uint64_t n;
+        if (str_to_u64(value, &n))
+            number(s, facts[i][0], "", n);
+        else if (!str_is_absent(value))
+            fact(s, facts[i][0], value);
+    }
+    if (rc == 0)
+        rc = db_ask(s->a.db, &s->a.arena, DB_ASK_MAINTENANCE, NULL, 0, &s->a.table, e);
+    bool there = false;
+    for (size_t i = 0; rc == 0 && i < s->a.table.rows_n; i++) {
+        struct str task = answer_cell(&s->a, i, "task"), at = answer_cell(&s->a, i, "done_at");
+        struct str node = answer_cell(&s->a, i, "node"), why = answer_cell(&s->a, i, "failure");
+        char name[64], text[400];
+        bool keeper = str_eq(task, STR("keeper"));
+        if (keeper && str_eq(answer_cell(&s->a, i, "is_there"), STR("false")))
+            continue;
+        there |= keeper;
+        snprintf(name, sizeof(name), "%s%.*s", keeper ? "" : "last_", STR_ARG(task));
+        snprintf(text, sizeof(text), "%s%.*s, %.*s%s%.*s", keeper ? "since " : "", STR_ARG(at),
+                 STR_ARG(node), why.n ? ", failed: " : "", STR_ARG(why));
+        fact(s, name, str_c(text));
+    }
+    if (rc == 0 && !there)
+        fact(s, "keeper", STR("none: bouncemx serve or bouncemx maintain --follow has to run"));
+    return rc;
+}
+
 static bool database(struct status *s)
 {
     struct err e;
@@ -174,7 +214,8 @@ static bool database(struct status *s)
         problem(s, "database_error", &e);
         return false;
     }
-    fact(s, "database", STR("there, with this program's schema"));
+    fact(s, "database", STR("there, with a schema for this program"));
+    number(s, "schema_version", "", db_schema_version(s->a.db));
     for (size_t i = 0; i < s->a.table.rows_n; i++) {
         char name[64];
         uint64_t n;
@@ -189,6 +230,8 @@ static bool database(struct status *s)
     uint64_t unmatched;
     if (rc == 0 && str_to_u64(answer_cell(&s->a, 0, "count"), &unmatched))
         number(s, "unmatched_complaints_24h", "", unmatched);
+    if (rc == 0)
+        rc = keeping(s, &e);
     if (rc == 0)
         rc = db_ask(s->a.db, &s->a.arena, DB_ASK_LANES, NULL, 0, &s->a.table, &e);
     if (rc < 0)

@@ -45,6 +45,7 @@ extern const struct command commands_database[];
 extern const struct command commands_suppression[];
 extern const struct command commands_by_hand[];
 extern const struct command commands_delivered[];
+extern const struct command commands_feed[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_report[];
 extern const struct command commands_status[];

@@ -126,6 +126,13 @@ struct config {
         int64_t batch_wait, retry_min, retry_max;
     } database;
     struct {
+        int64_t evidence, events, feed;
+    } retention;
+    struct {
+        uint64_t batch;
+        int64_t feed, breaker, list, partitions, silence;
+    } keeper;
+    struct {
         uint64_t workers;
         int64_t watchdog, poll;
         struct config_rule *rules;

@@ -32,6 +32,9 @@ const struct config_section config_sections[] = {
     {"tokens", "Signed return paths; docs/return-path.md."},
     {"spool", "The journal: what was answered 250 and is not in PostgreSQL yet."},
     {"database", "PostgreSQL, written to by the processor and by commands."},
+    {"retention",
+     "How long what is kept in PostgreSQL. The list itself is kept, until what it says ends."},
+    {"keeper", "What one process of the whole installation does for the database: docs/feed.md."},
     {"processor", "Reading, classifying and writing what the journal holds."},
     {"people", "Mail that a person must see, on its way there; docs/operations.md."},
     {"attribution", "Whose address a report is about; docs/attribution.md."},
@@ -183,6 +186,30 @@ const struct config_key config_keys[] = {
      .text = "First pause after the server was away; it doubles, with jitter,"},
     {"database.retry_max", CONFIG_TIME, AT(database.retry_max), "10s", MS, HR,
      .text = "up to this."},
+
+    {"retention.evidence", CONFIG_TIME, AT(retention.evidence), "30d", SEC, 36500 * DAY,
+     .zero = true, .text = "Raw mail, by days."},
+    {"retention.events", CONFIG_TIME, AT(retention.events), "400d", SEC, 36500 * DAY, .zero = true,
+     .text = "Messages and events, by weeks."},
+    {"retention.feed", CONFIG_TIME, AT(retention.feed), "400d", SEC, 36500 * DAY, .zero = true,
+     .text = "Changes of the list, and audit. A reader of the feed who was away for longer has to\n"
+             "export again."},
+
+    {"keeper.feed", CONFIG_TIME, AT(keeper.feed), "100ms", MS, MIN,
+     .text = "How often it looks for committed changes that have no number in the feed yet."},
+    {"keeper.batch", CONFIG_COUNT, AT(keeper.batch), "50000", 1, 1000000,
+     .text = "How many of them get their numbers in one transaction."},
+    {"keeper.breaker", CONFIG_TIME, AT(keeper.breaker), "1s", 10 * MS, HR,
+     .text = "How often the circuit breaker is judged."},
+    {"keeper.list", CONFIG_TIME, AT(keeper.list), "1m", 10 * MS, DAY,
+     .text =
+         "How often suppressions whose time is over are taken off the list, and events let act\n"
+         "that waited for their row in table sent."},
+    {"keeper.partitions", CONFIG_TIME, AT(keeper.partitions), "1h", 10 * MS, DAY,
+     .text = "How often partitions are made ahead, and what is old is dropped."},
+    {"keeper.silence", CONFIG_TIME, AT(keeper.silence), "30s", 100 * MS, HR,
+     .text = "The server ends the session of a keeper that hangs for so long (at least ten times\n"
+             "keeper.feed), or whose host is gone: then another takes its place."},
 
     {"processor.workers", CONFIG_COUNT, AT(processor.workers), "2", 1, 64,
      .text = "Worker processes."},

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* jansson's objects under our name: a struct json * is its json_t *. That memory ended once is
@@ -74,6 +75,17 @@ void json_fact(struct json *o, const char *key, struct str value)
 void json_int(struct json *o, const char *key, int64_t value)
 {
     put(o, key, json_integer(value));
+}
+
+void json_decimal(struct json *o, const char *key, struct str value)
+{
+    char text[64], *end = text;
+    double number = 0;
+    if (value.n && value.n < sizeof(text)) {
+        snprintf(text, sizeof(text), "%.*s", STR_ARG(value));
+        number = strtod(text, &end);
+    }
+    put(o, key, *end == '\0' && end != text && isfinite(number) ? json_real(number) : json_null());
 }
 
 void json_bool(struct json *o, const char *key, bool value)

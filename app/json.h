@@ -17,6 +17,8 @@ void json_text(struct json *o, const char *key, struct str value);
 /* The same, but null for the empty string: for facts that a message did not state. */
 void json_fact(struct json *o, const char *key, struct str value);
 void json_int(struct json *o, const char *key, int64_t value);
+/* A number as text, such as "0.125"; null when it is none, or not finite. */
+void json_decimal(struct json *o, const char *key, struct str value);
 void json_bool(struct json *o, const char *key, bool value);
 /* A list below key; json_item adds an object to it. Both belong to the outermost object. */
 struct json *json_list(struct json *o, const char *key);

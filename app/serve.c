@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROLE_MIGRATE, ROLE_RECEIVE, ROLE_PROCESS, ROLES_N };
+enum { ROLE_MIGRATE, ROLE_RECEIVE, ROLE_PROCESS, ROLE_KEEP, ROLES_N };
 enum { SCHEMA_PATIENCE = 2 * CLOCK_SECOND, PROCESS_GRACE = 15 * CLOCK_SECOND };
 
 struct supervisor {
@@ -61,8 +61,9 @@ static void role_ended(struct supervisor *s, int i, int status, int64_t now)
         c->restart_at = INT64_MAX;
     if (good && i == ROLE_RECEIVE)
         sockets_close(s);
-    if (i == ROLE_MIGRATE && refused)
-        c->restart_at = now + CLOCK_SECOND; /* the server is away; it said so */
+    /* The server is away, and it said so; mail is accepted without a keeper too. */
+    if ((i == ROLE_MIGRATE || i == ROLE_KEEP) && refused)
+        c->restart_at = now + CLOCK_SECOND;
     else if (refused)
         s->failed = true;
     if (good)
@@ -105,7 +106,7 @@ static void reload(struct supervisor *s, const char *file)
         reload_log(c, "serve");
         config_free(c);
     }
-    s->reload_due[ROLE_RECEIVE] = s->reload_due[ROLE_PROCESS] = true;
+    s->reload_due[ROLE_RECEIVE] = s->reload_due[ROLE_PROCESS] = s->reload_due[ROLE_KEEP] = true;
     service_reloaded();
 }
 
@@ -199,7 +200,7 @@ static int check_schema(const char *config, int signals, struct err *e)
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SCHEMA)
         return err_set(e, -EPROTO,
-                       "the schema is not that of this program: run bouncemx migrate, or serve "
+                       "the schema does not go with this program: run bouncemx migrate, or serve "
                        "--migrate");
     if (status != 0)
         log_warn("database_away", KV("why", "mail is accepted all the same"));
@@ -224,6 +225,11 @@ static void roles_make(struct supervisor *s, const char *config, bool migrate)
                                             .death_signal = SIGTERM,
                                             .ready_pipe = true,
                                             .ready = -1};
+    s->roles[ROLE_KEEP] = (struct child){.name = "keeper",
+                                         .args = {"maintain", "--follow", "--config", config},
+                                         .death_signal = SIGTERM,
+                                         .ready_pipe = true,
+                                         .ready = -1};
 }
 
 int serve_run(const struct command_line *l)
@@ -246,6 +252,7 @@ int serve_run(const struct command_line *l)
         s.stopping = clock_monotonic();
         bool at_once = stop_role(&s, ROLE_RECEIVE, s.receiver_grace, signals, false);
         at_once = stop_role(&s, ROLE_PROCESS, PROCESS_GRACE, signals, at_once);
+        at_once = stop_role(&s, ROLE_KEEP, PROCESS_GRACE, signals, at_once);
         stop_role(&s, ROLE_MIGRATE, CLOCK_SECOND, signals, at_once);
         log_info("stopped");
     }

@@ -32,7 +32,8 @@ int service_lock_receiver(const char *spool, struct err *e);
 /* Who holds it; 0 nobody. -errno. */
 int service_receiver(const char *spool, pid_t *ret, struct err *e);
 
-/* Exit code of `migrate --check --from-serve` when the server answers, but with another schema. */
+/* Exit code of `migrate --check --from-serve` when the server answers, but its schema does not go
+ * with this program. */
 enum { EXIT_SCHEMA = 3 };
 
 #define OPTION_READY            \
@@ -45,5 +46,6 @@ int receive_run(const struct command_line *l);
 int process_run(const struct command_line *l);
 int serve_run(const struct command_line *l);
 int drain_run(const struct command_line *l);
+int maintain_run(const struct command_line *l);
 
 #endif

@@ -1,47 +1,32 @@
 /* The worker's loop: connection, lanes, pauses. */
 #include "app/worker.h"
 
+#include "app/backoff.h"
 #include "base/clock.h"
 #include "db/migrate.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum {
     LANES_EVERY = CLOCK_SECOND,
     PRUNE_EVERY = CLOCK_SECOND,
-    RESOLVE_EVERY = 60 * CLOCK_SECOND,
+    SCHEMA_EVERY = 10 * CLOCK_SECOND,
 };
 
 struct times {
-    int64_t lanes, prune, partitions, resolve; /* when each is due */
-    int64_t retry;                             /* the server is not asked before */
-    int64_t told;                              /* when its being away was last logged */
+    int64_t lanes, prune, partitions, schema; /* when each is due */
+    int64_t retry;                            /* the server is not asked before */
+    int64_t told;                             /* when its being away was last logged */
     unsigned failures;
 };
-
-/* Doubling from retry_min to retry_max, of which a random part between half and all: workers that
- * lost the server together must not come back together. */
-static int64_t backoff(const struct config *c, unsigned failures)
-{
-    int64_t pause = c->database.retry_min;
-    for (unsigned i = 0; i < failures && pause < c->database.retry_max; i++)
-        pause *= 2;
-    if (pause > c->database.retry_max)
-        pause = c->database.retry_max;
-    uint32_t dice = 0;
-    if (getrandom(&dice, sizeof(dice), GRND_NONBLOCK) != sizeof(dice))
-        dice = (uint32_t)clock_monotonic();
-    return pause / 2 + (int64_t)((double)pause / 2 * ((double)dice / UINT32_MAX));
-}
 
 static void server_failed(struct worker *w, struct times *t, const struct err *e)
 {
     int64_t now = clock_monotonic();
     w->connected = false;
-    t->retry = now + backoff(w->config, t->failures);
+    t->retry = now + backoff_pause(w->config, t->failures);
     if (t->failures == 0 || now - t->told > 30 * CLOCK_SECOND) {
         log_warn("database_away", KV("why", (const char *)e->text));
         t->told = now;
@@ -60,6 +45,7 @@ static int connect_server(struct worker *w, struct times *t, struct err *e)
         return rc;
     w->connected = true;
     t->partitions = clock_monotonic() + 3600 * CLOCK_SECOND;
+    t->schema = clock_monotonic() + SCHEMA_EVERY;
     for (size_t i = 0; i < w->lanes_n; i++)
         w->lanes[i].positioned = false;
     log_info("database_connected", KV("tries", (int)t->failures + 1));
@@ -114,13 +100,10 @@ static int periodic(struct worker *w, struct times *t, int64_t now, struct err *
         rc = db_partitions(w->db, clock_now(), e);
         t->partitions = now + 3600 * CLOCK_SECOND;
     }
-    /* One worker is enough for all. */
-    if (rc == 0 && w->index == 0 && now >= t->resolve) {
-        size_t resolved = 0;
-        rc = db_resolve_waiting(w->db, clock_now(), &resolved, e);
-        t->resolve = now + RESOLVE_EVERY;
-        if (resolved)
-            log_info("waiting_resolved", KV("events", (uint64_t)resolved));
+    /* Somebody may have migrated. */
+    if (rc == 0 && now >= t->schema) {
+        rc = db_schema_check(w->db, e);
+        t->schema = now + SCHEMA_EVERY;
     }
     return rc;
 }

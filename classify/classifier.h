@@ -21,7 +21,8 @@ struct evidence {
     struct status status; /* the report's Status field; class 0: none */
     struct str status_text;
     uint16_t reply;
-    unsigned hops; /* of the returned message; 0: not known */
+    enum smtp_command command; /* that the reply answered; NONE: not known */
+    unsigned hops;             /* of the returned message; 0: not known */
     enum report_action action;
     bool final;                     /* given up: a temporary reply is the last word, too */
     const char *mx_operator;        /* by host names; NULL: look for it in the text */

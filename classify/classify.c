@@ -11,6 +11,7 @@ struct weighing {
     struct status inner; /* of the innermost reply in the text; class 0: none */
     const char *mx_operator;
     bool scanned;
+    const struct rule *rule; /* that decided; NULL: a code did */
 };
 
 static bool has_operator(const struct rule *rule, const char *mx_operator)
@@ -41,6 +42,11 @@ static bool has_status(const struct rule *rule, const struct weighing *w)
     return rule->statuses_n == 0;
 }
 
+static bool has_command(const struct rule *rule, const struct weighing *w)
+{
+    return rule->commands == 0 || (rule->commands >> w->ev->command & 1) != 0;
+}
+
 /* The first rule in order that the text and its conditions give; NULL: none does. */
 static const struct rule *find_rule(struct weighing *w, bool weak, bool expired, size_t *ret_from,
                                     size_t *ret_to)
@@ -54,7 +60,8 @@ static const struct rule *find_rule(struct weighing *w, bool weak, bool expired,
         if (rule->patterns_n > 0 &&
             (!w->scanned || !rules_hit(w->c->rules, (unsigned)i, &from, &to)))
             continue;
-        if (!has_operator(rule, w->mx_operator) || !has_reply(rule, w) || !has_status(rule, w))
+        if (!has_operator(rule, w->mx_operator) || !has_reply(rule, w) || !has_status(rule, w) ||
+            !has_command(rule, w))
             continue;
         *ret_from = from;
         *ret_to = to;
@@ -76,14 +83,15 @@ static struct verdict verdict_of(enum verdict_category category, enum verdict_co
     };
 }
 
-static struct verdict verdict_of_rule(const struct weighing *w, const struct rule *rule,
-                                      size_t from, size_t to)
+static struct verdict verdict_of_rule(struct weighing *w, const struct rule *rule, size_t from,
+                                      size_t to)
 {
     struct str words = rule->patterns_n > 0 ? normal_original(&w->c->normal, from, to)
                        : rule->statuses_n > 0 && w->found.inner.n > 0 ? w->found.inner
                                                                       : w->ev->status_text;
     struct verdict v = verdict_of(rule->category, rule->confidence, rule->id, words);
     v.fault = rule->fault;
+    w->rule = rule;
     return v;
 }
 
@@ -178,6 +186,7 @@ enum { HOPS_LOOP = 25 };
 static bool weigh(struct weighing *w, struct verdict *ret)
 {
     size_t from, to;
+    w->rule = NULL;
     const struct rule *rule = find_rule(w, false, false, &from, &to);
     if (rule) {
         *ret = verdict_of_rule(w, rule, from, to);
@@ -208,6 +217,14 @@ static bool weigh(struct weighing *w, struct verdict *ret)
     return true;
 }
 
+static void become(struct verdict *v, enum verdict_category category)
+{
+    v->category = category;
+    v->class = verdict_category_class(category);
+    v->fault = verdict_category_fault(category);
+    v->confidence = CONFIDENCE_MEDIUM;
+}
+
 /* A hard reason told by a temporary reply, while the mail is still being tried, is not the last
  * word: the condition as it stands now. */
 static void not_final(struct verdict *v)
@@ -221,10 +238,34 @@ static void not_final(struct verdict *v)
         category = CATEGORY_HOST_UNAVAILABLE;
     else if (v->category == CATEGORY_MAILBOX_DISABLED)
         category = CATEGORY_MAILBOX_SUSPENDED;
-    v->category = category;
-    v->class = verdict_category_class(category);
-    v->fault = verdict_category_fault(category);
-    v->confidence = CONFIDENCE_MEDIUM;
+    become(v, category);
+}
+
+/* What a refusal may mean depends on the command that it answers (RFC 5321 section 4.3.2). Before
+ * RCPT no mailbox has been named: the words are about the sender. Behind DATA the mailbox had been
+ * accepted: "user unknown" is then said by a filter, of the person or of the provider, as often as
+ * by a gateway that knows no better, and nobody is to lose mail by it unless the status says 5.1.z
+ * too. A rule that names an operator or commands knows better. */
+static void by_command(struct verdict *v, const struct weighing *w)
+{
+    enum smtp_command command = w->ev->command;
+    if (v->class != CLASS_HARD || !command || command == SMTP_COMMAND_RCPT ||
+        (w->rule && (w->rule->operators_n > 0 || w->rule->commands)))
+        return;
+    bool of_mailbox = v->category == CATEGORY_BAD_MAILBOX ||
+                      v->category == CATEGORY_MAILBOX_MOVED ||
+                      v->category == CATEGORY_BAD_ADDRESS_SYNTAX;
+    struct status s = w->inner.class ? w->inner : w->ev->status;
+    if (command != SMTP_COMMAND_DATA) {
+        if (of_mailbox || v->category == CATEGORY_MAILBOX_DISABLED)
+            become(v, command == SMTP_COMMAND_MAIL ? CATEGORY_SENDER_REFUSED : CATEGORY_POLICY);
+        else if (v->category == CATEGORY_BAD_DOMAIN && command != SMTP_COMMAND_CONNECT)
+            become(v, CATEGORY_SENDER_REFUSED);
+    } else if (of_mailbox && s.subject != 1) {
+        become(v, CATEGORY_RECIPIENT_REFUSED);
+    } else if (v->category != CATEGORY_MAILBOX_DISABLED && v->confidence == CONFIDENCE_HIGH) {
+        v->confidence = CONFIDENCE_MEDIUM;
+    }
 }
 
 static bool is_temporary(const struct weighing *w)
@@ -264,6 +305,7 @@ struct verdict classify_evidence(struct classifier *c, const struct evidence *ev
         look_at(&inner, reason);
         if (weigh(&inner, &deeper) && deeper.category != CATEGORY_EXPIRED) {
             v = deeper;
+            w.rule = inner.rule;
             temporary = temporary || inner.found.reply / 100 == 4 || inner.inner.class == 4;
             goto hard;
         }
@@ -272,6 +314,7 @@ struct verdict classify_evidence(struct classifier *c, const struct evidence *ev
     if (!weigh(&w, &v))
         v = verdict_of(CATEGORY_UNDETERMINED, CONFIDENCE_LOW, "none", (struct str){NULL, 0});
 hard:
+    by_command(&v, &w);
     if (ev->action == REPORT_ACTION_DELAYED || (temporary && !ev->final))
         not_final(&v);
     else if (temporary && v.class == CLASS_HARD) {
@@ -329,6 +372,7 @@ struct verdict classify_recipient(struct classifier *c, const struct report *r, 
         .text = rcpt->diagnostic,
         .status_text = rcpt->status,
         .reply = rcpt->reply_code,
+        .command = rcpt->command,
         .hops = r->original.hops,
         .action = rcpt->action,
         .mx_operator = operator_by_host(rcpt->remote_mta),

@@ -64,6 +64,7 @@ struct verdict classify_reply(struct classifier *c, struct str text, struct str 
         .final_recipient = recipient_in(str_sub(text, 0, NORMAL_BYTES)),
         .status = found.status,
         .reply_code = found.reply,
+        .command = smtp_command_find(str_sub(text, 0, NORMAL_BYTES)),
         .diagnostic = text,
         .remote_mta = host,
     };
@@ -71,6 +72,7 @@ struct verdict classify_reply(struct classifier *c, struct str text, struct str 
         .text = text,
         .status_text = found.status,
         .reply = found.reply,
+        .command = ret->command,
         .mx_operator = operator_by_host(host),
     };
     if (!codes_parse(found.status, &ev.status))

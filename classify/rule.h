@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/smtp_command.h"
 #include "classify/codes.h"
 #include "classify/operator.h"
 
@@ -46,6 +47,7 @@ struct rule {
     size_t statuses_n;
     struct reply_span replies[RULE_CONDITIONS_MAX];
     size_t replies_n;
+    unsigned commands; /* a bit for each; 0: any, and where it is not known */
     const char *source;
     const char *host; /* the MX that said the examples; NULL: they need none */
     const char **examples;

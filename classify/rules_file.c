@@ -212,6 +212,21 @@ static int read_code(struct reader *r, struct str value)
     return 0;
 }
 
+static int read_command(struct reader *r, struct str value)
+{
+    struct str word;
+    while (next_word(&value, &word)) {
+        enum smtp_command command = smtp_command_by_name(word);
+        if (!command)
+            return FAIL(r,
+                        "command \"%.*s\": expected connect, ehlo, starttls, auth, mail, rcpt or "
+                        "data",
+                        STR_ARG(str_sub(word, 0, 60)));
+        r->rule.commands |= 1u << command;
+    }
+    return 0;
+}
+
 static bool parse_part(struct str part, uint16_t *ret)
 {
     uint32_t value;
@@ -273,11 +288,17 @@ static const struct {
     struct str name;
     int (*read)(struct reader *r, struct str value);
 } keys[] = {
-    {STR_INIT("category"), read_category}, {STR_INIT("pattern"), read_pattern},
-    {STR_INIT("operator"), read_operator}, {STR_INIT("status"), read_status},
-    {STR_INIT("code"), read_code},         {STR_INIT("confidence"), read_confidence},
-    {STR_INIT("fault"), read_fault},       {STR_INIT("weak"), read_weak},
-    {STR_INIT("source"), read_source},     {STR_INIT("host"), read_host},
+    {STR_INIT("category"), read_category},
+    {STR_INIT("pattern"), read_pattern},
+    {STR_INIT("operator"), read_operator},
+    {STR_INIT("status"), read_status},
+    {STR_INIT("code"), read_code},
+    {STR_INIT("command"), read_command},
+    {STR_INIT("confidence"), read_confidence},
+    {STR_INIT("fault"), read_fault},
+    {STR_INIT("weak"), read_weak},
+    {STR_INIT("source"), read_source},
+    {STR_INIT("host"), read_host},
     {STR_INIT("example"), read_example},
 };
 
@@ -310,7 +331,9 @@ static int rule_end(struct reader *r)
     r->open = false;
     if (!r->has_category)
         return FAIL_AT(r, rule->line, "rule %s has no category", rule->id);
-    if (rule->patterns_n + rule->operators_n + rule->statuses_n + rule->replies_n == 0)
+    if (rule->patterns_n + rule->operators_n + rule->statuses_n + rule->replies_n +
+            rule->commands ==
+        0)
         return FAIL_AT(r, rule->line, "rule %s has no pattern and no other condition", rule->id);
     if (!rule->source)
         return FAIL_AT(r, rule->line, "rule %s has no source", rule->id);
@@ -395,7 +418,7 @@ static int read_line(struct reader *r, struct str line)
     }
     return FAIL(r,
                 "unknown key \"%.*s\"; keys are category, pattern, operator, status, code, "
-                "confidence, fault, weak, source, host, example",
+                "command, confidence, fault, weak, source, host, example",
                 STR_ARG(str_sub(key, 0, 60)));
 }
 

@@ -12,7 +12,7 @@ install(FILES classify/rules/shipped.rules DESTINATION ${CMAKE_INSTALL_DATADIR}/
 
 # systemd looks in /usr/local/lib as well as in /usr/lib: never in lib/<architecture>.
 file(READ packaging/systemd/hardening.conf HARDENING)
-foreach(unit bouncemx bouncemx-receive bouncemx-process)
+foreach(unit bouncemx bouncemx-receive bouncemx-process bouncemx-keeper)
     configure_file(packaging/systemd/${unit}.service.in packaging/${unit}.service @ONLY)
     install(FILES ${CMAKE_BINARY_DIR}/packaging/${unit}.service DESTINATION lib/systemd/system)
 endforeach()

@@ -3,7 +3,8 @@
  * Errors of every call that talks to the server:
  *   -EAGAIN   the server is away, full, asks to try again, or is not as we need it (no right, no
  *             table, read-only): whatever would hit the next message too
- *   -ESTALE   the lane's position is not what we thought: read it again
+ *   -ESTALE   the lane's position is not what we thought: read it again; of the feed: the cursor is
+ *             refused, export again
  *   -EPROTO   the schema is newer or older than this program
  *   -EINVAL   the server refused the data (SQLSTATE 21, 22, 23, 44, 54, P0, XX000), or our argument
  *             is none; the text has SQLSTATE and the server's words

@@ -17,6 +17,7 @@ struct pg {
     bool prepared[PG_STATEMENTS_MAX];
     bool broken; /* given up in the middle of a call: only pg_reset helps */
     char sqlstate[PG_SQLSTATE];
+    char missing[PG_MISSING_MAX];
 };
 
 /* "ERROR:  text\nDETAIL: ..." on one line, without the line end. */
@@ -51,6 +52,16 @@ static bool class_is(const char *sqlstate, const char *classes)
     return false;
 }
 
+/* Undefined column, function, table, object. */
+static bool is_missing(const char *sqlstate)
+{
+    static const char *const states[] = {"42703", "42883", "42P01", "42704"};
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+        if (strcmp(sqlstate, states[i]) == 0)
+            return true;
+    return false;
+}
+
 static int fail_result(struct pg *pg, const PGresult *res, struct err *e)
 {
     const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
@@ -58,8 +69,12 @@ static int fail_result(struct pg *pg, const PGresult *res, struct err *e)
     char what[32];
     snprintf(what, sizeof(what), "PostgreSQL %s", state ? state : "(connection)");
     const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    if (pg->missing[0] && is_missing(pg->sqlstate))
+        return fail_text(e, -EPROTO, pg->missing, text);
     /* XX000 is what extensions and triggers raise too; XX001 and XX002 are damaged files. */
     bool data = state && (class_is(state, "2122234454P0") || strcmp(state, "XX000") == 0);
+    if (state && class_is(state, "ZF"))
+        return fail_text(e, -ESTALE, "the feed", text);
     return fail_text(e, data ? -EINVAL : -EAGAIN, what, text ? text : PQresultErrorMessage(res));
 }
 
@@ -244,10 +259,40 @@ int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struc
     return rc < 0 ? rc : take_results(pg, deadline, NULL, e);
 }
 
+static bool take_notices(struct pg *pg)
+{
+    bool rang = false;
+    for (PGnotify *n; (n = PQnotifies(pg->conn)); rang = true)
+        PQfreemem(n);
+    return rang;
+}
+
+int pg_wait(struct pg *pg, int timeout_ms, int readable, int gone, struct err *e)
+{
+    int rc = usable(pg, e);
+    if (rc < 0)
+        return rc;
+    if (!take_notices(pg)) {
+        struct pollfd fds[] = {{.fd = PQsocket(pg->conn), .events = POLLIN},
+                               {.fd = readable, .events = POLLIN},
+                               {.fd = gone}};
+        poll(fds, 3, timeout_ms);
+        if (fds[0].revents && !PQconsumeInput(pg->conn))
+            return fail_broken(pg, e, "connection to PostgreSQL", PQerrorMessage(pg->conn));
+        take_notices(pg);
+    }
+    return 0;
+}
+
 void pg_forget(struct pg *pg, enum pg_statement which)
 {
     REQUIRE((size_t)which < PG_STATEMENTS_MAX);
     pg->prepared[which] = false;
+}
+
+void pg_missing(struct pg *pg, const char *text)
+{
+    snprintf(pg->missing, sizeof(pg->missing), "%s", text);
 }
 
 const char *pg_sqlstate(const struct pg *pg)

@@ -4,7 +4,7 @@
  * little earlier by statement_timeout), a peer that vanished (keepalives, tcp_user_timeout).
  * Errors: those of db.h. -EINVAL is kept for what the data of one call may cause (SQLSTATE classes
  * 21, 22, 23, 44, 54, P0 and XX000): all other refusals would hit the next message too, so they are
- * -EAGAIN, with the server's words. */
+ * -EAGAIN, with the server's words. -ESTALE: SQLSTATE class ZF, the feed refuses a cursor. */
 #ifndef DB_PG_H
 #define DB_PG_H
 
@@ -19,6 +19,7 @@ enum {
     PG_LONG_MS = 3600 * 1000, /* a step of a migration, and the wait for another's */
     PG_PARAMETERS_MAX = 96,
     PG_SQLSTATE = 6, /* bytes of one, with its NUL */
+    PG_MISSING_MAX = 120,
 };
 
 /* A statement is prepared on its first use on a connection, under its place in pg_statement. */
@@ -30,9 +31,21 @@ enum pg_statement {
     PG_DROP,
     PG_PARTITIONS,
     PG_RESOLVE,
+    PG_KEEPER,
+    PG_FORGET_OLD,
+    PG_FORGET_USED,
+    PG_EXPIRE,
+    PG_BREAKER,
+    PG_FEED_DUE,
+    PG_FEED_EPOCH,
+    PG_FEED_NUMBER,
+    PG_MAINTAINED,
     PG_MIGRATION_KNOWN,
     PG_MIGRATION_NOTE,
     PG_MIGRATION_LIST,
+    PG_MIGRATION_VERSION,
+    PG_ROLES_MAY,
+    PG_ROLES_GRANT,
     PG_ASK, /* + enum db_question */
     PG_STATEMENTS_MAX = 96,
 };
@@ -66,8 +79,17 @@ int pg_script(struct pg *pg, const char *sql, int limit_ms, struct err *e);
  * come into a server's log of statements. */
 int pg_copy(struct pg *pg, const char *sql, struct str text, int limit_ms, struct err *e);
 
+/* Waits until the server rings a channel that LISTEN named, until timeout_ms are over, until
+ * readable can be read, or until whoever reads from gone went away (-1: no such descriptor).
+ * -EAGAIN: the connection is gone. */
+int pg_wait(struct pg *pg, int timeout_ms, int readable, int gone, struct err *e);
+
 /* The statement in this place is prepared anew by its next call, from another text. */
 void pg_forget(struct pg *pg, enum pg_statement which);
+
+/* What a call for a function, table or column that the server has not fails with from now on, as
+ * -EPROTO; "": with the server's own words. Kept over pg_reset. */
+void pg_missing(struct pg *pg, const char *text);
 
 /* Of the last call that failed: five characters, or "" when the server said none. */
 const char *pg_sqlstate(const struct pg *pg);

@@ -2,13 +2,20 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "db/decimal.h"
 #include "db/handle.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 /* Types of answers that are not in encode.h. */
-enum { OID_NAME = 19, OID_INT4 = 23, OID_VARCHAR = 1043, OID_FIRST_OF_USER = 16384 };
+enum {
+    OID_NAME = 19,
+    OID_INT4 = 23,
+    OID_VARCHAR = 1043,
+    OID_NUMERIC = 1700,
+    OID_FIRST_OF_USER = 16384
+};
 enum { LIST_MAX = 64 << 20 };
 
 /* parameters: t text, n number, z time, i id, a address (asked for by its key), l list of texts. */
@@ -27,12 +34,28 @@ static const struct {
     [DB_ASK_EVIDENCE] = {"i", "SELECT * FROM bouncemx.evidence_of($1)"},
     [DB_ASK_SET_ASIDE] = {"n", "SELECT * FROM bouncemx.set_aside_list($1)"},
     [DB_ASK_SET_ASIDE_ONE] = {"i", "SELECT * FROM bouncemx.set_aside_one($1)"},
+    [DB_ASK_FEED] = {"tn", "SELECT * FROM bouncemx.feed_after($1, $2)"},
+    [DB_ASK_FEED_POSITION] = {"z", "SELECT * FROM bouncemx.feed_position($1)"},
+    [DB_ASK_MAINTENANCE] = {"", "SELECT * FROM bouncemx.maintenance_shown()"},
     [DB_ASK_LANES] = {"", "SELECT * FROM bouncemx.lanes()"},
     [DB_ASK_COUNTS] = {"", "SELECT * FROM bouncemx.counts()"},
     [DB_ASK_UNMATCHED] = {"zz", "SELECT bouncemx.unmatched($1, $2) AS count"},
-    [DB_ASK_REPORT_FORGED] = {"zzt", "SELECT * FROM bouncemx.report_forged($1, $2, $3)"},
+    [DB_ASK_REPORT_OPERATOR] = {"zzt", "SELECT * FROM bouncemx.report_operator($1, $2, $3)"},
+    [DB_ASK_REPORT_CAMPAIGN] = {"zzt", "SELECT * FROM bouncemx.report_campaign($1, $2, $3)"},
+    [DB_ASK_REPORT_REASONS] = {"zzt", "SELECT * FROM bouncemx.report_reasons($1, $2, $3)"},
+    [DB_ASK_REPORT_SPIKES] = {"zzt", "SELECT * FROM bouncemx.report_spikes($1, $2, $3)"},
     [DB_ASK_REPORT_BLOCKS] = {"zzt", "SELECT * FROM bouncemx.report_blocks($1, $2, $3)"},
+    [DB_ASK_REPORT_DIAGNOSTICS] = {"zzt", "SELECT * FROM bouncemx.report_diagnostics($1, $2, $3)"},
+    [DB_ASK_REPORT_UNCLASSIFIED] = {"zzt",
+                                    "SELECT * FROM bouncemx.report_unclassified($1, $2, $3)"},
+    [DB_ASK_REPORT_LATENCY] = {"zzt", "SELECT * FROM bouncemx.report_latency($1, $2, $3)"},
+    [DB_ASK_REPORT_RATES] = {"zzt", "SELECT * FROM bouncemx.report_rates($1, $2, $3)"},
+    [DB_ASK_REPORT_FLOW] = {"zzt", "SELECT * FROM bouncemx.report_flow($1, $2, $3)"},
+    [DB_ASK_REPORT_SOFT] = {"zzt", "SELECT * FROM bouncemx.report_soft($1, $2, $3)"},
+    [DB_ASK_REPORT_FORGED] = {"zzt", "SELECT * FROM bouncemx.report_forged($1, $2, $3)"},
+    [DB_ASK_REPORT_RULES] = {"zzt", "SELECT * FROM bouncemx.report_rules($1, $2, $3)"},
     [DB_ASK_REPORT_UNMATCHED] = {"zzt", "SELECT * FROM bouncemx.report_unmatched($1, $2, $3)"},
+    [DB_ASK_REPORT_HELD] = {"zzt", "SELECT * FROM bouncemx.report_held($1, $2, $3)"},
     [DB_ASK_CHECK] = {"llttz", "SELECT * FROM bouncemx.check_keys($1, $2, $3, $4, $5)"},
     [DB_ASK_ALLOWED] = {"t", "SELECT * FROM bouncemx.allowed_list($1)"},
     [DB_ASK_WEEKS] = {"", "SELECT count(*) AS count FROM bouncemx.weeks_kept()"},
@@ -155,6 +178,9 @@ static int type_of(uint32_t oid, enum db_type *ret)
     case ENCODE_TIMESTAMPTZ:
         *ret = DB_TIME;
         return 0;
+    case OID_NUMERIC:
+        *ret = DB_DECIMAL;
+        return 0;
     case OID_NAME:
     case ENCODE_DATE:
     case ENCODE_TEXT:
@@ -200,6 +226,8 @@ static struct str text_of(struct arena *a, uint32_t oid, struct str v)
     case OID_INT4:
     case ENCODE_INT8:
         return arena_fmt(a, "%" PRId64, number_of(v));
+    case OID_NUMERIC:
+        return decimal_text(a, v);
     case ENCODE_TIMESTAMPTZ:
         return time_of(a, v);
     case ENCODE_DATE:
@@ -224,6 +252,9 @@ static int read_cell(struct arena *a, const struct pg_result *res, size_t row, s
         return err_set(e, -EPROTO, "column %.*s has %zu bytes, not %zu",
                        STR_ARG(pg_name(res, column)), v.n, size_of(oid));
     ret->text = text_of(a, oid, v);
+    if (str_is_absent(ret->text) && !arena_failed(a))
+        return err_set(e, -EPROTO, "column %.*s has a value that is no number",
+                       STR_ARG(pg_name(res, column)));
     return 0;
 }
 

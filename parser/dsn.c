@@ -320,30 +320,19 @@ static uint64_t complete_from_notice(struct reader *r)
     return completed;
 }
 
-/* The stage at which the remote side refused. Postfix tells it in the notice alone: there the words
- * of the field go on with "(in reply to end of DATA command)". After the data it is the message, or
- * a filter of the mailbox, that is refused; RCPT, the usual stage, is not added. */
-static void stage_from_notice(struct reader *r)
+static void commands_read(struct reader *r)
 {
+    /* The notice is searched for each of these: a bound. */
     enum { LOOKED_MAX = 64 };
-    static const struct str stage = STR_INIT("(in reply to end of DATA command)");
     struct report *report = r->report;
     struct str notice = {NULL, 0};
     for (size_t i = 0; i < report->recipients_n && i < LOOKED_MAX; i++) {
         struct report_recipient *to = &report->recipients[i];
-        if (to->reply_code == 0 || !is_incomplete(to) ||
-            to->diagnostic.n + stage.n >= r->limits->text_bytes ||
-            str_find(to->diagnostic, STR("in reply to "), 0) < to->diagnostic.n)
+        if (str_is_absent(to->diagnostic) || !is_incomplete(to))
             continue;
         if (str_is_absent(notice))
             notice = reader_notice(r, NOTICE_BYTES, NULL);
-        if (str_find(notice, STR("DATA"), 0) == notice.n)
-            return;
-        struct str reason = freeform_reason(notice, to->final_recipient);
-        struct str words =
-            text_line(&r->mime->scratch, reason, (struct str){NULL, 0}, NOTICE_BYTES);
-        if (str_find(words, stage, 0) < words.n && reply_codes_find(words).reply == to->reply_code)
-            to->diagnostic = arena_fmt(r->a, "%.*s %.*s", STR_ARG(to->diagnostic), STR_ARG(stage));
+        command_read(r, to, notice);
     }
 }
 
@@ -382,7 +371,7 @@ static bool finish(struct reader *r)
     uint64_t completed = complete_from_notice(r);
     for (size_t i = 0; i < r->report->recipients_n; i++)
         codes_read(&r->report->recipients[i], i < 64 && (completed >> i & 1) != 0);
-    stage_from_notice(r);
+    commands_read(r);
     r->report->kind = kind_of(r);
     r->report->reader = "dsn";
     return true;

@@ -12,7 +12,8 @@ enum {
     NOTICE_BYTES = 64 * 1024,
     WORDS_BYTES = 16 * 1024,
     REASON_BYTES = 4096,
-    CANDIDATES_MAX = 1024
+    CANDIDATES_MAX = 1024,
+    COMMANDS_MAX = 64, /* recipients for whom the notice is searched once more */
 };
 
 static struct str header(const struct reader *r, struct str name)
@@ -435,8 +436,11 @@ bool freeform_read(struct reader *r)
         nobody_take(r, notice);
     }
     bool delay = notice_is_delay(report->subject, str_sub(notice, 0, WORDS_BYTES));
-    for (size_t i = 0; i < report->recipients_n; i++)
+    for (size_t i = 0; i < report->recipients_n; i++) {
         report->recipients[i].action = delay ? REPORT_ACTION_DELAYED : REPORT_ACTION_FAILED;
+        if (i < COMMANDS_MAX)
+            command_read(r, &report->recipients[i], notice);
+    }
     report->kind = delay ? REPORT_DELAYED : REPORT_BOUNCE;
     report->reader = "freeform";
     return true;

@@ -68,6 +68,10 @@ struct str freeform_coded(struct str notice);
 /* The one address that the notice is about; absent when there is none or it could be several. */
 struct str freeform_only_recipient(struct reader *r, struct str notice);
 
+/* The command that the remote reply answered, from the recipient's words and the notice (may be
+ * absent). */
+void command_read(const struct reader *r, struct report_recipient *to, struct str notice);
+
 /* What the top headers alone say: REPORT_OTHER when nothing. */
 enum report_kind kind_by_headers(const struct reader *r);
 /* It went to an address that exists to unsubscribe by (RFC 2369): whatever a person wrote there. */

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/smtp_command.h"
 
 /* Names are those of JSON, SQL and docs. */
 #define REPORT_KINDS(X)                                                                  \
@@ -61,9 +62,10 @@ struct report_recipient {
     bool guessed; /* no reporter names it, only the returned message does: whose it is, it can't say
                    */
     enum report_action action;
-    struct str status;     /* "5.1.1" (RFC 3463): the remote words' own, else the Status field's */
-    uint16_t reply_code;   /* 421, 550 ...; 0: none seen */
-    struct str diagnostic; /* the remote words: Diagnostic-Code without its type, unfolded */
+    struct str status;   /* "5.1.1" (RFC 3463): the remote words' own, else the Status field's */
+    uint16_t reply_code; /* 421, 550 ...; 0: none seen */
+    enum smtp_command command; /* that the remote reply answered, where the reporter tells it */
+    struct str diagnostic;     /* the remote words: Diagnostic-Code without its type, unfolded */
     struct str remote_mta;
     struct str last_attempt; /* Last-Attempt-Date, as it stands */
     struct str retry_until;  /* Will-Retry-Until, as it stands */

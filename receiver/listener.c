@@ -1,15 +1,17 @@
 #include "receiver/listener.h"
 
+#include "base/clock.h"
 #include "base/require.h"
 #include "receiver/conn.h"
 #include "receiver/sockets.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, GATHER = 1000 /* microseconds */ };
 
 struct server {
     uv_tcp_t tcp;
@@ -26,8 +28,9 @@ struct listener {
     uv_async_t wake; /* the lane has results */
     uv_async_t stop;
     uv_timer_t tick;
-    uv_prepare_t turn; /* before each wait of the loop */
-    uv_idle_t busy;    /* active: the loop does not wait */
+    uv_prepare_t turn;       /* before each wait of the loop */
+    uv_idle_t busy;          /* active: the loop does not wait */
+    int64_t gathering_since; /* more is read before the lane is told to commit; 0: not */
     struct server *servers;
     size_t servers_n;
     bool stopping;
@@ -128,13 +131,26 @@ static void on_busy(uv_idle_t *idle)
     (void)idle;
 }
 
+/* One sync is for all messages whose last byte is here already: what the kernel still holds is read
+ * first, for a moment. */
+static bool more_is_here(struct listener *l)
+{
+    struct pollfd events = {.fd = uv_backend_fd(&l->loop), .events = POLLIN};
+    int64_t now = clock_monotonic();
+    if (!l->gathering_since)
+        l->gathering_since = now;
+    return now - l->gathering_since < GATHER && poll(&events, 1, 0) > 0;
+}
+
 static void on_turn(uv_prepare_t *prepare)
 {
     struct listener *l = prepare->data;
     int rc = conns_turn(l->conns) ? uv_idle_start(&l->busy, on_busy) : uv_idle_stop(&l->busy);
     REQUIRE(rc == 0);
-    if (l->lane)
-        spool_lane_commit(l->lane);
+    if (!l->lane || (spool_lane_is_behind(l->lane) && more_is_here(l)))
+        return;
+    l->gathering_since = 0;
+    spool_lane_commit(l->lane);
 }
 
 static void tick_start(struct listener *l)

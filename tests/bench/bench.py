@@ -37,13 +37,18 @@ def certificate(setup):
     return tls_pair.make(setup.box, "mx1.bounces.example.test")
 
 
+RECIPIENT = f"user-{PLACE}@remote.example.test"
+
+
 def template(setup, size=4000):
     """A report of about size octets with a place for a number, so that each message differs."""
-    return setup.box.write("template.eml", smtp.bounce(f"user-{PLACE}@remote.example.test", size))
+    return setup.box.write("template.eml", smtp.bounce(RECIPIENT, size))
 
 
 def generator_start(setup, port, **options):
-    argv = [attacks.generator_path(setup.program), "--port", str(port), "--to", f"list@{smtp.DOMAIN}"]
+    argv = [attacks.generator_path(setup.program), "--port", str(port)]
+    if "sign" not in options:
+        argv += ["--to", f"list@{smtp.DOMAIN}"]
     for key, value in options.items():
         argv.append("--" + key.replace("_", "-"))
         if value is not True:

@@ -7,6 +7,7 @@
 #include "generator_options.h"
 #include "latencies.h"
 #include "message.h"
+#include "recipient.h"
 #include "wire.h"
 
 #include <arpa/inet.h>
@@ -197,6 +198,16 @@ static void say_message(struct connection *c, enum step step, const char *head)
     push(c);
 }
 
+static const char *recipient(const struct connection *c)
+{
+    const char *address = recipient_of(c->number);
+    if (!address) {
+        errno = EINVAL;
+        die("sign");
+    }
+    return address;
+}
+
 static void message_begin(struct connection *c)
 {
     char text[HEAD];
@@ -221,8 +232,8 @@ static void message_begin(struct connection *c)
         say(c, MAIL, text);
         return;
     }
-    int n =
-        snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\n", options.from, options.to);
+    int n = snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\n", options.from,
+                     recipient(c));
     if (options.bdat) {
         c->replies_due = 2; /* before that of the message, which is on its way with them */
         snprintf(text + n, sizeof text - (size_t)n, "BDAT %zu LAST\r\n", message_size());
@@ -291,7 +302,7 @@ static void reply(struct connection *c, const char *line)
         secure(c);
         break;
     case MAIL:
-        snprintf(text, sizeof text, "RCPT TO:<%s>\r\n", options.to);
+        snprintf(text, sizeof text, "RCPT TO:<%s>\r\n", recipient(c));
         say(c, RCPT, text);
         break;
     case RCPT:
@@ -431,6 +442,8 @@ int main(int argc, char **argv)
     generator_options_read(&options, argc, argv);
     signal(SIGTERM, on_stop); /* what is in hand is still sent */
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+    if (!recipient_open(options.to, options.sign))
+        die("recipient");
     if (!options.hold && message_load(options.template_path, !options.bdat) < 0)
         die(options.template_path);
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -458,6 +471,7 @@ int main(int argc, char **argv)
     }
     free(all);
     latencies_free();
+    recipient_close();
     message_unload();
     return 0;
 }

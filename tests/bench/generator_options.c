@@ -9,7 +9,7 @@ static void usage(int status)
 {
     fputs("usage: generator --port N --template FILE [--address A] [--connections N]\n"
           "    [--messages N | --seconds S] [--per-connection N] [--rate N] [--pipeline]\n"
-          "    [--bdat] [--first N] [--from ADDRESS] [--to ADDRESS]\n"
+          "    [--bdat] [--first N] [--from ADDRESS] [--to ADDRESS | --sign RECIPIENT]\n"
           "    [--tls starttls|implicit [--resume]]\n"
           "   or: generator --port N --hold [--connections N] [--tls ...]\n"
           "    greets, prints {\"holding\": N} and keeps them open until standard input ends\n",
@@ -68,6 +68,10 @@ static void option_take(struct generator_options *o, int which, const char *valu
     case 't':
         o->to = value;
         break;
+    case 'S':
+        o->to = value;
+        o->sign = true;
+        break;
     case 'T':
         o->tls = tls_read(value);
         break;
@@ -87,13 +91,25 @@ static void option_take(struct generator_options *o, int which, const char *valu
 
 void generator_options_read(struct generator_options *o, int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"port", 1, 0, 'p'},        {"template", 1, 0, 'f'}, {"address", 1, 0, 'a'},
-        {"connections", 1, 0, 'c'}, {"messages", 1, 0, 'm'}, {"seconds", 1, 0, 's'},
-        {"rate", 1, 0, 'r'},        {"pipeline", 0, 0, 'P'}, {"per-connection", 1, 0, 'k'},
-        {"bdat", 0, 0, 'B'},        {"first", 1, 0, 'n'},    {"from", 1, 0, 'F'},
-        {"to", 1, 0, 't'},          {"tls", 1, 0, 'T'},      {"resume", 0, 0, 'R'},
-        {"hold", 0, 0, 'H'},        {"help", 0, 0, 'h'},     {0, 0, 0, 0}};
+    static const struct option known[] = {{"port", 1, 0, 'p'},
+                                          {"template", 1, 0, 'f'},
+                                          {"address", 1, 0, 'a'},
+                                          {"connections", 1, 0, 'c'},
+                                          {"messages", 1, 0, 'm'},
+                                          {"seconds", 1, 0, 's'},
+                                          {"rate", 1, 0, 'r'},
+                                          {"pipeline", 0, 0, 'P'},
+                                          {"per-connection", 1, 0, 'k'},
+                                          {"bdat", 0, 0, 'B'},
+                                          {"first", 1, 0, 'n'},
+                                          {"from", 1, 0, 'F'},
+                                          {"to", 1, 0, 't'},
+                                          {"tls", 1, 0, 'T'},
+                                          {"resume", 0, 0, 'R'},
+                                          {"sign", 1, 0, 'S'},
+                                          {"hold", 0, 0, 'H'},
+                                          {"help", 0, 0, 'h'},
+                                          {0, 0, 0, 0}};
     for (int which; (which = getopt_long(argc, argv, "", known, NULL)) != -1;)
         option_take(o, which, optarg);
     bool ends = o->messages || o->seconds > 0 || o->hold;

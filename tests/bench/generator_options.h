@@ -12,7 +12,7 @@ struct generator_options {
     unsigned long messages, per_connection, first, rate;
     double seconds;
     enum generator_tls tls;
-    bool pipeline, bdat, resume, hold;
+    bool pipeline, bdat, resume, hold, sign;
 };
 
 /* Ends the program where they make no sense. */

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """check-dns against a DNS server on loopback: each check when all is good, and in each way it is not."""
 import copy
+import http.server
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -46,13 +49,49 @@ def digest(pem, key=True):
     return openssl("dgst", "-sha256", "-r", stdin=der).split()[0].decode()
 
 
+GOOD_POLICY = f"version: STSv1\r\nmode: enforce\r\nmx: mx2.example.com\r\nmx: {HOST}\r\nmax_age: 86400\r\n"
+
+
+class PolicyServer:
+    """HTTPS on loopback; answer: (status, content type, body)."""
+
+    def __init__(self, certificate):
+        outer = self
+        self.answer = (200, "text/plain; charset=us-ascii", GOOD_POLICY)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):  # noqa: N802
+                status, kind, body = outer.answer
+                good = self.path == "/.well-known/mta-sts.txt" and \
+                    self.headers["Host"].split(":")[0] == f"mta-sts.{DOMAIN}"
+                self.send_response(status if good else 404)
+                self.send_header("Content-Type", kind)
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+                try:
+                    self.wfile.write(body.encode())
+                except OSError:
+                    pass  # it had read enough
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate + ".pem", certificate + ".key")
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
 class Site:
     """A configuration, certificates and a good zone."""
 
     def __init__(self, folder):
         self.folder = folder
-        for name, host in (("mx", HOST), ("other", "www.example.net")):
+        for name, host in (("mx", HOST), ("other", "www.example.net"), ("sts", f"mta-sts.{DOMAIN}")):
             make_certificate(folder, name, host)
+        self.policy = PolicyServer(os.path.join(folder, "sts"))
         make_certificate(folder, "old", HOST, days="-1")
         self.key = digest(os.path.join(folder, "mx.pem"))
         self.authority = digest(os.path.join(folder, "mx.ca.pem"), key=False)
@@ -65,7 +104,7 @@ class Site:
             "_spf.example.com": {"TXT": ["v=spf1 a mx ~all"]},
             "_dmarc.example.com": {"TXT": ["v=DMARC1; p=none"]},
             f"_mta-sts.{DOMAIN}": {"TXT": ["v=STSv1; id=1"]},
-            f"mta-sts.{DOMAIN}": {"A": ["192.0.2.80"]},
+            f"mta-sts.{DOMAIN}": {"A": ["127.0.0.1"]},
             f"_smtp._tls.{DOMAIN}": {"TXT": ["v=TLSRPTv1; rua=mailto:tls@example.com"]},
             f"_25._tcp.{HOST}": {"TLSA": [f"3 1 1 {self.key}"]},
         }
@@ -87,10 +126,11 @@ class Site:
             }, f)
         return path
 
-    def run(self, zone, *options, anchors=True, resolver=None, **config):
+    def run(self, zone, *options, anchors=True, resolver=None, authorities="sts.ca.pem", **config):
         self.server.zone = zone
         argv = [PROGRAM, "check-dns", "--config", self.config(**config), "--resolver",
-                resolver or self.server.address, "--timeout", "30s", *options]
+                resolver or self.server.address, "--timeout", "30s", "--https-port",
+                str(self.policy.port), "--authorities", os.path.join(self.folder, authorities), *options]
         argv += ["--anchors", self.anchors] if anchors else []
         return subprocess.run(argv, capture_output=True, timeout=150, check=False)
 
@@ -193,6 +233,27 @@ def tls_checks(site):
           {"mta-sts": "wrong"})
     check(site, "MTA-STS without a host", drop(f"mta-sts.{DOMAIN}"), {"mta-sts": "wrong"},
           advice=f"mta-sts.{DOMAIN}. IN A")
+    for what, answer, advice in (
+            ("gone", (404, "text/plain", ""), "is not there"),
+            ("moved", (301, "text/plain", GOOD_POLICY), "a redirect counts as an error"),
+            ("HTML", (200, "text/html", GOOD_POLICY), "is not sent as text/plain"),
+            ("too long", (200, "text/plain", GOOD_POLICY + "x: y\n" * 20000), "longer than 64 KiB"),
+            ("empty", (200, "text/plain", ""), "version: STSv1"),
+            ("another version", (200, "text/plain", GOOD_POLICY.replace("STSv1", "STSv2")), "version: STSv1"),
+            ("no mode", (200, "text/plain", GOOD_POLICY.replace("enforce", "on")), "mode:"),
+            ("an age without end", (200, "text/plain", GOOD_POLICY.replace("86400", "31557601")), "max_age:"),
+            ("other hosts", (200, "text/plain", GOOD_POLICY.replace(HOST, "mx3.example.com")), "names this host"),
+            ("another level", (200, "text/plain", GOOD_POLICY.replace(HOST, "*.com")), "names this host")):
+        site.policy.answer = answer
+        check(site, "MTA-STS policy: " + what, lambda zone: None, {"mta-sts": "wrong"}, advice=advice)
+    for what, body in (("a wildcard", GOOD_POLICY.replace(HOST, "*.example.com")),
+                       ("LF", GOOD_POLICY.replace("\r\n", "\n")),
+                       ("none", "version: STSv1\nmode: none\nmax_age: 0\n")):
+        site.policy.answer = (200, "text/plain", body)
+        check(site, "MTA-STS policy: " + what, lambda zone: None, {}, exit_code=0)
+    site.policy.answer = (200, "text/plain", GOOD_POLICY)
+    check(site, "MTA-STS policy: a certificate that nobody trusts", lambda zone: None,
+          {"mta-sts": "wrong"}, advice="can't be read", authorities="mx.ca.pem")
     check(site, "no TLS-RPT", drop(rpt), {"tls-rpt": "missing"}, advice=f"{rpt}. IN TXT")
     check(site, "TLS-RPT without rua", put(rpt, TXT=["v=TLSRPTv1"]), {"tls-rpt": "wrong"})
     check(site, "TLS-RPT twice", put(rpt, TXT=["v=TLSRPTv1; rua=mailto:a@b.example",

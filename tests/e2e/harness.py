@@ -116,7 +116,9 @@ class Setup:
 
     def __init__(self, name, options):
         self.program = find_program(options.build)
+        self.name = name
         self.options = options
+        self.others = []
         self.box = sandbox.Sandbox(name)
         self.random = random.Random(options.seed)
         self.pg = None
@@ -135,6 +137,14 @@ class Setup:
         if migrate:
             self.run("migrate", "--config", self.config_path)
         return self.pg
+
+    def another(self, node):
+        """A second host in a sandbox of its own, with the same database and settings."""
+        other = Setup(f"{self.name}-{node}", self.options)
+        self.others.append(other)
+        other.pg = self.pg
+        other.configure(**merge(self.overrides, {"node": node}))
+        return other
 
     # ---- configuration ----
 
@@ -237,6 +247,14 @@ class Setup:
         role = self.roles.get("process")
         return sandbox.proc_children(role.pid) if role and role.running() else []
 
+    def served(self, wanted):
+        """Pids of receive, process, or the worker processes, of the running serve."""
+        found = [pid for pid in sandbox.proc_children(self.roles["serve"].pid)
+                 if sandbox.proc_has_word(pid, "process" if wanted == "worker" else wanted)]
+        if wanted == "worker":
+            found = [child for pid in found for child in sandbox.proc_children(pid)]
+        return found
+
     # ---- rows ----
 
     def addresses(self):
@@ -300,14 +318,18 @@ class Setup:
                   unanswered=len(unsure), unanswered_with_rows=len(unsure.keys() & seen.keys()))
 
     def check_logs(self):
-        found = self.box.sanitizer_reports()
+        found = [line for s in (self, *self.others) for line in s.box.sanitizer_reports()]
         expect(not found, "a log holds:\n" + "\n".join(found[:10]))
 
     def note(self, **values):
         self.summary.update(values)
 
+    def log_tails(self):
+        return "\n".join(s.box.log_tails() for s in (self, *self.others))
+
     def close(self):
-        self.box.close()
+        for setup in (*self.others, self):
+            setup.box.close()
 
 
 def main(name, test, arguments=None, bound=170):
@@ -350,14 +372,14 @@ def main(name, test, arguments=None, bound=170):
     except Failure as e:
         print(f"{name}: FAILED: {e}")
         if setup:
-            print(setup.box.log_tails())
+            print(setup.log_tails())
         print(f"{name}: failed (seed {options.seed})", end="")
     except KeyboardInterrupt as e:
         print(f"{name}: ended by {e or 'Ctrl-C'}", end="")
     except Exception:  # pylint: disable=broad-except
         traceback.print_exc(file=sys.stdout)
         if setup:
-            print(setup.box.log_tails())
+            print(setup.log_tails())
         print(f"{name}: broke (seed {options.seed})", end="")
     finally:
         signal.alarm(0)

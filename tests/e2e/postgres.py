@@ -1,5 +1,6 @@
 """A private PostgreSQL (tests/support/postgres.sh): started, stopped and killed at will."""
 import os
+import shutil
 import subprocess
 
 from sandbox import TIME_SCALE, Failure, Skip, proc_alive, proc_children
@@ -10,15 +11,21 @@ SCRIPT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 class Postgres:
     """durable=False switches the server's fsync off: a killed process leaves its writes with the
-    kernel, so SIGKILL loses nothing by it; only a crash of the machine would."""
+    kernel, so SIGKILL loses nothing by it; only a crash of the machine would.
 
-    def __init__(self, sandbox, durable=False, options=()):
-        self.directory = sandbox.path("pg")
+    copy_of: another one, of which this is a streaming standby under its name."""
+
+    def __init__(self, sandbox, durable=False, options=(), name="pg", copy_of=None):
+        self.name = name
+        self.directory = sandbox.path(name)
         self.durable = durable
         # The test decides when it is back, not its postmaster.
         self.options = " ".join(["-c restart_after_crash=off", "-c log_min_messages=warning",
                                  *(f"-c {option}" for option in options)])
         self.starter = None
+        self.out = sandbox.path(f"{name}.out")
+        if copy_of:
+            self.copy(copy_of)
         try:
             self.conninfo = self.start()
         except Failure as e:
@@ -28,12 +35,12 @@ class Postgres:
         finally:
             log = os.path.join(self.directory, "server.log")
             if os.path.exists(log):
-                os.symlink(log, os.path.join(sandbox.logs, "postgres.log"))
+                os.symlink(log, os.path.join(sandbox.logs, f"postgres-{name}.log"))
 
     def _script(self, command, *argv, wait=True):
         self._starter_ended()
         # Output through a file: the server inherits it, a pipe would never end.
-        with open(os.path.join(os.path.dirname(self.directory), "pg.out"), "w+b") as out:
+        with open(self.out, "w+b") as out:
             process = subprocess.Popen(
                 ["bash", SCRIPT, command, self.directory, *argv], stdin=subprocess.DEVNULL,
                 stdout=out, stderr=subprocess.STDOUT, cwd=os.path.dirname(self.directory),
@@ -55,6 +62,30 @@ class Postgres:
 
     def start(self, wait=True):
         return self._script("start", *([] if self.durable else ["--no-fsync"]), wait=wait)
+
+    # ---- pairs and backups ----
+
+    def copy(self, of):
+        """Makes this one, which does not run, a standby of the running server of."""
+        self._script("copy", of.directory, self.name)
+
+    def promote(self):
+        self._script("promote")
+
+    def backup(self, to):
+        """A base backup of the running server into the new folder to."""
+        self._script("backup", to)
+
+    def restore(self, backup, settings):
+        """Puts the backup in the place of the data, to be recovered as settings say at its start."""
+        shutil.rmtree(os.path.join(self.directory, "data"), ignore_errors=True)
+        self._script("restore", backup, *settings)
+
+    def set(self, **settings):
+        """ALTER SYSTEM, and what it is changed to is read at once."""
+        for name, value in settings.items():
+            self.sql(f"alter system set {name} = '{value}'", database="postgres")
+        self.sql("select pg_reload_conf()", database="postgres")
 
     def wait_ready(self):
         self.start()
@@ -81,14 +112,14 @@ class Postgres:
     def pids(self):
         return [self.pid()] + proc_children(self.pid())
 
-    def admin(self, database="bouncemx"):
-        return f"host={self.directory}/socket port=5432 user=postgres dbname={database}"
+    def admin(self, database="bouncemx", login="postgres"):
+        return f"host={self.directory}/socket port=5432 user={login} dbname={database}"
 
-    def sql(self, text, database="bouncemx", timeout=120):
-        """Rows as lists of strings (NULL: empty string), asked as superuser."""
+    def sql(self, text, database="bouncemx", timeout=120, login="postgres"):
+        """Rows as lists of strings (NULL: empty string), asked as superuser or another login."""
         done = subprocess.run(
             ["psql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-R", "\x1e", "-v", "ON_ERROR_STOP=1",
-             "-d", self.admin(database), "-f", "-"], input=text, capture_output=True,
+             "-d", self.admin(database, login), "-f", "-"], input=text, capture_output=True,
             text=True, check=False, timeout=timeout)
         if done.returncode != 0:
             raise Failure(f"psql: {done.stderr.strip()}\n  in: {text.strip()[:400]}")

@@ -68,7 +68,7 @@ def serve(setup):
     setup.start("serve", env=ENV)
     stream(setup.port, ledger, 50)
     found = roles(setup)
-    expect(set(found) == {"receive", "process"}, f"{found}")
+    expect(set(found) == {"receive", "process", "maintain"}, f"{found}")
     for name, pid in found.items():
         check_dropped(pid, name)
     children = proc_children(found["process"])

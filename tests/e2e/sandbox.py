@@ -96,6 +96,15 @@ def proc_descendants(parent):
     return found
 
 
+def proc_has_word(pid, word):
+    """Is it one of the words that it was started with?"""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return word.encode() in f.read().split(b"\0")
+    except OSError:
+        return False
+
+
 def proc_memory(pid, field="VmRSS"):
     """Bytes; 0 when the process is gone."""
     try:

@@ -60,6 +60,7 @@ SELECT is((SELECT array_agg(id) FROM bouncemx.set_aside_list(2)), ARRAY[pg_temp.
 SELECT results_eq($$SELECT rcpt_to, sqlstate, byte_offset, raw FROM bouncemx.set_aside_one(pg_temp.id(21, 0))$$,
     $$VALUES (E'a@x\nb@x', '23514', 21::bigint, '\x00ff'::bytea)$$, 'all of one');
 SELECT is_empty('SELECT * FROM bouncemx.lanes()', 'no lane yet');
+SELECT bouncemx.roll_up_stored('2025-01-01', '2027-01-01') IS NULL AND NULL \g /dev/null
 SELECT results_eq('SELECT * FROM bouncemx.counts()',
     $$VALUES ('messages', 4::bigint), ('events', 6::bigint), ('suppressions', 4::bigint), ('set_aside', 3::bigint)$$, 'counts');
 SELECT * FROM finish();

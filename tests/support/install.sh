@@ -19,7 +19,8 @@ for file in bin/bouncemx share/man/man1/bouncemx.1 share/man/man5/bouncemx.yaml.
     share/doc/bouncemx/README.md share/doc/bouncemx/LICENSE share/doc/bouncemx/CHANGELOG.md \
     share/doc/bouncemx/architecture.md share/doc/bouncemx/examples/bouncemx.yaml \
     lib/systemd/system/bouncemx.service lib/systemd/system/bouncemx-receive.service \
-    lib/systemd/system/bouncemx-process.service lib/systemd/system/bouncemx.socket \
+    lib/systemd/system/bouncemx-process.service lib/systemd/system/bouncemx-keeper.service \
+    lib/systemd/system/bouncemx.socket \
     lib/systemd/system/bouncemx-receive.socket lib/sysusers.d/bouncemx.conf \
     lib/tmpfiles.d/bouncemx.conf share/bouncemx/shipped.rules; do
     [[ -s $file ]] || fail "not installed, or empty: $file"

@@ -6,6 +6,11 @@
 #   postgres.sh kill9 DIR                SIGKILL to the server and all its children
 #   postgres.sh status DIR               prints the pid; exit 1 when it does not run
 #   postgres.sh conninfo DIR [DATABASE]  database bouncemx, owned by role bouncemx (no superuser)
+#   postgres.sh copy DIR OF NAME         makes DIR a streaming standby, named NAME, of the server of OF
+#   postgres.sh promote DIR              makes a standby a server of its own
+#   postgres.sh backup DIR TO            base backup of the server of DIR into the new folder TO
+#   postgres.sh restore DIR FROM S=V...  puts the backup FROM into DIR, to be recovered with these
+#                                        settings at the next start
 #   postgres.sh start-temp FILE          no-fsync cluster in a new temporary folder named in FILE
 #   postgres.sh stop-temp FILE           stops and removes that one
 #   postgres.sh run [--fsync] CMD...     temporary cluster around CMD, which sees
@@ -156,6 +161,10 @@ start() { # DIR FSYNC
     if [ -n "$made" ] || [ ! -e "$dir/ready" ]; then
         [ -n "$(super "$dir" postgres "SELECT 1 FROM pg_roles WHERE rolname = 'bouncemx'")" ] ||
             super "$dir" postgres "CREATE ROLE bouncemx LOGIN CREATEDB"
+        # Roles of the schema; the tests of the owner become them by SET ROLE.
+        [ -n "$(super "$dir" postgres "SELECT 1 FROM pg_roles WHERE rolname = 'bouncemx_admin'")" ] ||
+            super "$dir" postgres "CREATE ROLE bouncemx_writer; CREATE ROLE bouncemx_reader;
+                CREATE ROLE bouncemx_admin; GRANT bouncemx_writer, bouncemx_reader, bouncemx_admin TO bouncemx"
         [ -n "$(super "$dir" postgres "SELECT 1 FROM pg_database WHERE datname = 'bouncemx'")" ] ||
             super "$dir" postgres "CREATE DATABASE bouncemx OWNER bouncemx"
         touch "$dir/ready"
@@ -180,6 +189,45 @@ kill9() { # DIR
     # A child may be gone already.
     kill -KILL $all 2>/dev/null || true
     await gone $all || die "the server $pid of $1 does not die"
+}
+
+# An empty DIR that the server's user may fill; prints its path.
+cluster_dir() { # DIR
+    mkdir -p "$1/socket"
+    chmod 700 "$1/socket"
+    rm -f "$1/socket/.s.PGSQL.5432.lock" # of a server that was killed
+    [ "$(id -u)" -ne 0 ] || chown "$user" "$1" "$1/socket"
+    readlink -f "$1"
+}
+
+base_backup() { # TO FROM NAME [OPTION...]
+    local to=$1 from=$2 name=$3
+    shift 3
+    (as_user "$bin/pg_basebackup" -D "$to" -X stream -c fast --no-sync "$@" \
+        -d "host=$from/socket port=5432 user=postgres application_name=$name") ||
+        die "pg_basebackup of $from failed"
+}
+
+copy() { # DIR OF NAME
+    local dir
+    ! server_pid "$1" >/dev/null || die "the server in $1 runs"
+    dir=$(cluster_dir "$1")
+    rm -rf "$dir/data"
+    base_backup "$dir/data" "$(readlink -f "$2")" "$3" -R
+    touch "$dir/ready"
+}
+
+restore() { # DIR FROM S=V...
+    local dir setting
+    ! server_pid "$1" >/dev/null || die "the server in $1 runs"
+    dir=$(cluster_dir "$1")
+    rm -rf "$dir/data"
+    cp -a "$2" "$dir/data"
+    shift 2
+    for setting in "$@"; do
+        printf "%s = '%s'\n" "${setting%%=*}" "${setting#*=}" >>"$dir/data/postgresql.auto.conf"
+    done
+    (as_user touch "$dir/data/recovery.signal")
 }
 
 temp_dir() {
@@ -211,7 +259,7 @@ run() {
 }
 
 usage() {
-    sed -n '4,13s/^# \{0,3\}//p' "$0" >&2
+    sed -n '4,18s/^# \{0,3\}//p' "$0" >&2
     exit 2
 }
 
@@ -231,6 +279,10 @@ stop) stop "$1" ;;
 kill9) kill9 "$1" ;;
 status) server_pid "$1" ;;
 conninfo) conninfo "$1" "${2:-}" ;;
+copy) [ $# -eq 3 ] || usage; copy "$@" ;;
+promote) (as_user "$bin/pg_ctl" promote -D "$1/data" -w -t "$wait_s" >/dev/null) || die "$1 was not promoted" ;;
+backup) [ $# -eq 2 ] || usage; base_backup "$2" "$(readlink -f "$1")" backup ;;
+restore) [ $# -ge 2 ] || usage; restore "$@" ;;
 start-temp)
     [ ! -s "$1" ] || { dir=$(cat "$1"); stop "$dir"; rm -rf "$dir"; }
     dir=$(temp_dir)

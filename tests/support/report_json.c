@@ -57,6 +57,7 @@ static void recipient(FILE *f, const struct report_recipient *to, bool pretty)
         key(&o, "reply_code");
         fprintf(f, "%u", to->reply_code);
     }
+    member(&o, "command", to->command ? str_c(smtp_command_name(to->command)) : str_c(NULL));
     member(&o, "diagnostic", to->diagnostic);
     member(&o, "remote_mta", to->remote_mta);
     member(&o, "last_attempt", to->last_attempt);

@@ -32,7 +32,7 @@ FOREIGN = [
     (r"(hs|hs/.*)(\.h)?", ["classify/rules.c"]),
     (r"opendkim/.*|dkim\.h", ["attribute/dkim.c"]),
     (r"libpq-fe\.h|libpq/.*|postgres_ext\.h", ["db/pg.c"]),
-    (r"curl/.*", ["deliver/relay.c"]),
+    (r"curl/.*", ["deliver/relay.c", "app/fetch.c"]),
     (r"yaml\.h", ["app/config.c"]),
     (r"jansson\.h", ["app/json.c"]),
     (r"unbound\.h|ares\.h|getdns/.*", ["resolver/resolver.c"]),

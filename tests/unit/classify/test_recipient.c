@@ -179,6 +179,49 @@ static void test_hops(void **state)
     }
 }
 
+/* The same words mean something else to another command. */
+static void test_commands(void **state)
+{
+    (void)state;
+    static const struct {
+        enum smtp_command command;
+        const char *status, *diagnostic, *remote_mta;
+        enum verdict_category category;
+        enum verdict_confidence confidence;
+    } t[] = {
+        {SMTP_COMMAND_NONE, "5.0.0", "550 no such user here", "", CATEGORY_BAD_MAILBOX,
+         CONFIDENCE_HIGH},
+        {SMTP_COMMAND_RCPT, "5.0.0", "550 no such user here", "", CATEGORY_BAD_MAILBOX,
+         CONFIDENCE_HIGH},
+        {SMTP_COMMAND_DATA, "5.0.0", "550 no such user here", "", CATEGORY_RECIPIENT_REFUSED,
+         CONFIDENCE_MEDIUM},
+        {SMTP_COMMAND_DATA, "5.1.1", "550 5.1.1 no such user here", "", CATEGORY_BAD_MAILBOX,
+         CONFIDENCE_MEDIUM},
+        {SMTP_COMMAND_DATA, "5.0.0",
+         "554 delivery error: dd This user doesn't have a yahoo.com account (a@yahoo.com) [0]",
+         "mta5.am0.yahoodns.net", CATEGORY_BAD_MAILBOX, CONFIDENCE_HIGH},
+        {SMTP_COMMAND_MAIL, "5.0.0", "550 no such user here", "", CATEGORY_SENDER_REFUSED,
+         CONFIDENCE_MEDIUM},
+        {SMTP_COMMAND_EHLO, "5.0.0", "550 no such user here", "", CATEGORY_POLICY,
+         CONFIDENCE_MEDIUM},
+        {SMTP_COMMAND_DATA, "5.2.2", "552 5.2.2 mailbox full", "", CATEGORY_MAILBOX_FULL,
+         CONFIDENCE_HIGH},
+    };
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        struct report_recipient rcpt = {.action = REPORT_ACTION_FAILED,
+                                        .status = str_c(t[i].status),
+                                        .reply_code = 550,
+                                        .command = t[i].command,
+                                        .remote_mta = str_c(t[i].remote_mta),
+                                        .diagnostic = str_c(t[i].diagnostic)};
+        struct report report = {.kind = REPORT_BOUNCE, .recipients = &rcpt, .recipients_n = 1};
+        struct verdict v = classify_recipient(classifier, &report, 0);
+        if (v.category != t[i].category || v.confidence != t[i].confidence)
+            fail_msg("%s \"%s\": got %s, %s", smtp_command_name(t[i].command), t[i].diagnostic,
+                     verdict_category_name(v.category), verdict_confidence_name(v.confidence));
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -204,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_hops),
+        cmocka_unit_test(test_commands),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -30,8 +30,12 @@ static const struct {
               "  code 550 55x 4xx\n  source s\n  example x\n"),
      NULL},
     {"unknown key", STR_INIT("rule a\n  colour red\n"),
-     "f:2: unknown key \"colour\"; keys are category, pattern, operator, status, code, "
+     "f:2: unknown key \"colour\"; keys are category, pattern, operator, status, code, command, "
      "confidence, fault, weak, source, host, example"},
+    {"a command alone",
+     STR_INIT("rule a\n  category policy\n  command ehlo, mail\n  source s\n  example x\n"), NULL},
+    {"unknown command", STR_INIT("rule a\n  command VRFY\n"),
+     "f:2: command \"VRFY\": expected connect, ehlo, starttls, auth, mail, rcpt or data"},
     {"unknown category", STR_INIT("rule a\n  category policies\n"),
      "f:2: category \"policies\" is none; docs/categories.md lists them"},
     {"two categories", STR_INIT("rule a\n  category policy\n  category virus\n"),

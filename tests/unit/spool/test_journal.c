@@ -239,79 +239,6 @@ static void bad_folders_are_named(void **state)
     spool_free(s);
 }
 
-static atomic_int syncs;
-static int slow_fdatasync(int fd)
-{
-    atomic_fetch_add(&syncs, 1);
-    usleep(5000);
-    return fdatasync(fd);
-}
-
-static void count_wake(void *ctx)
-{
-    atomic_fetch_add((atomic_int *)ctx, 1);
-}
-
-static void order_done(void *ctx, int result)
-{
-    static int last;
-    int *number = ctx;
-    assert_int_equal(result, 0);
-    assert_int_equal(*number, last + 1);
-    last = *number;
-    *number = -1;
-}
-
-static void groups_gather_while_one_syncs(void **state)
-{
-    struct fixture *f = *state;
-    struct spool_io io = spool_io_system;
-    io.fdatasync = slow_fdatasync;
-    struct spool *s = open_spool(f->directory, 0, 0, &io);
-    atomic_int wakes = 0;
-    struct spool_lane *l;
-    assert_int_equal(spool_lane_open(s, 0, count_wake, &wakes, &l, NULL), 0);
-    int before = atomic_load(&syncs);
-    static int numbers[1000];
-    for (int i = 0; i < 1000; i++) {
-        numbers[i] = i + 1;
-        struct spool_envelope envelope = envelope_make(i + 1);
-        assert_int_equal(spool_append(l, &envelope, STR("body"), false, order_done, &numbers[i]),
-                         0);
-        spool_lane_commit(l);
-    }
-    /* The appends take far less than one of the slow syncs: a few carry all. */
-    int64_t give_up = clock_monotonic() + 20 * CLOCK_SECOND;
-    while (numbers[999] != -1 && clock_monotonic() < give_up) {
-        spool_lane_reap(l);
-        usleep(100);
-    }
-    assert_int_equal(numbers[999], -1);
-    int used = atomic_load(&syncs) - before;
-    assert_in_range(used, 1, 20);
-    assert_in_range(atomic_load(&wakes), 1, used);
-    spool_lane_close(l);
-    spool_free(s);
-}
-
-static void close_calls_what_is_left(void **state)
-{
-    struct fixture *f = *state;
-    struct spool *s = open_spool(f->directory, 0, 0, NULL);
-    struct spool_lane *l = open_lane(s, 0);
-    int results[50];
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(append(l, i + 1, STR("x"), &results[i]), 0);
-    spool_lane_close(l);
-    struct spool_reader *r = open_reader(s, 0, (struct spool_position){0, 0});
-    for (int i = 0; i < 50; i++) {
-        assert_int_equal(results[i], 0);
-        assert_int_equal(next_number(r, NULL), i + 1);
-    }
-    spool_reader_free(r);
-    spool_free(s);
-}
-
 static void large_records_and_too_large_ones(void **state)
 {
     struct fixture *f = *state;
@@ -452,8 +379,6 @@ int main(void)
         TEST(lanes_are_found_again),
         TEST(journal_file_is_never_replaced),
         TEST(bad_folders_are_named),
-        TEST(groups_gather_while_one_syncs),
-        TEST(close_calls_what_is_left),
         TEST(large_records_and_too_large_ones),
         TEST(prunes_only_what_lies_behind),
         TEST(over_max_bytes_and_back),
