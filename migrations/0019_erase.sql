@@ -234,6 +234,11 @@ BEGIN
      WHERE t.day >= since_day AND t.day < until_day AND bouncemx.names_address(t.token, the_key);
     GET DIAGNOSTICS n = ROW_COUNT;
     RETURN QUERY SELECT 'token_flood', n WHERE n > 0;
+    -- A page about a listing may be for one recipient: such a row of the roll-up is nobody else's.
+    DELETE FROM bouncemx.block_daily b
+     WHERE b.day >= since_day AND b.day <= until_day AND bouncemx.names_address(b.lookup_url, the_key);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN QUERY SELECT 'block_daily', n WHERE n > 0;
     -- Reports of others that name the person, and the person's own mail: the message as a whole. An id
     -- of ordinal 0 is no event, but leads to its message.
     SELECT array_agg(f.id) INTO events FROM (
