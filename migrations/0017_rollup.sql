@@ -165,7 +165,7 @@ CREATE TABLE bouncemx.message_hourly (
     node     text NOT NULL,
     kind     bouncemx.event_kind NOT NULL,
     messages bigint NOT NULL,
-    bytes    bigint NOT NULL,
+    bytes    numeric NOT NULL,
     PRIMARY KEY (hour, node, kind)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE bouncemx.message_hourly IS 'Messages by hour and host.';
