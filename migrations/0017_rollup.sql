@@ -462,8 +462,8 @@ BEGIN
                CASE WHEN e.verification IN ('token', 'sent', 'waiting') THEN e.token END, e.token_day,
                e.content, true,
                e.class, e.category, e.confidence, e.rule, e.mx_operator, e.source, e.status,
-               CASE WHEN e.class <> 'hard' THEN NULL ELSE e.diagnostic END,
-               CASE WHEN e.class <> 'hard' THEN NULL ELSE e.evidence_text END)::bouncemx.candidate END))
+               CASE WHEN e.class IN ('hard', 'soft') THEN e.diagnostic END,
+               CASE WHEN e.class IN ('hard', 'soft') THEN e.evidence_text END)::bouncemx.candidate END))
       INTO effects
       FROM (SELECT generate_series(1, cardinality(e_id)) AS n, unnest(e_id) AS id,
                    unnest(e_received_at) AS received_at,
