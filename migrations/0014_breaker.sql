@@ -171,7 +171,8 @@ CREATE TABLE bouncemx.breaker_policy (
     enabled boolean NOT NULL DEFAULT true,
     factor  numeric NOT NULL DEFAULT 5 CHECK (factor >= 1),
     floor   bigint  NOT NULL DEFAULT 500 CHECK (floor > 0),
-    days    integer NOT NULL DEFAULT 28 CHECK (days BETWEEN 1 AND 365)
+    days    integer NOT NULL DEFAULT 28 CHECK (days BETWEEN 1 AND 365),
+    hours   integer NOT NULL DEFAULT 24 CHECK (hours >= 0)
 );
 CREATE UNIQUE INDEX breaker_policy_tenant ON bouncemx.breaker_policy ((tenant IS NULL), coalesce(tenant, ''));
 CREATE TRIGGER breaker_policy_audited AFTER INSERT OR UPDATE OR DELETE ON bouncemx.breaker_policy
@@ -184,6 +185,7 @@ COMMENT ON COLUMN bouncemx.breaker_policy.enabled IS 'False: never.';
 COMMENT ON COLUMN bouncemx.breaker_policy.factor IS 'How many times the usual is too much.';
 COMMENT ON COLUMN bouncemx.breaker_policy.floor IS 'With fewer addresses in an hour it never opens.';
 COMMENT ON COLUMN bouncemx.breaker_policy.days IS 'The usual is the median of so many days before.';
+COMMENT ON COLUMN bouncemx.breaker_policy.hours IS 'With fewer hours to compare with it does not open: nobody knows what is usual.';
 COMMENT ON INDEX bouncemx.breaker_policy_tenant IS 'One for each tenant, one for all.';
 
 CREATE TABLE bouncemx.breaker_state (
@@ -221,6 +223,7 @@ DECLARE
     h      bouncemx.breaker_hour;
     counts numeric;
     shares numeric;
+    known  bigint;
 BEGIN
     opens := false;
     SELECT * INTO b FROM bouncemx.breaker_policy p
@@ -234,12 +237,16 @@ BEGIN
     -- Hours that wait for a person's word are no measure.
     SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY o.turned),
            percentile_cont(0.5) WITHIN GROUP (ORDER BY o.turned::float8 / nullif(o.events, 0))
-               FILTER (WHERE o.delivered > 0)
-      INTO counts, shares
+               FILTER (WHERE o.delivered > 0),
+           count(*)
+      INTO counts, shares, known
       FROM bouncemx.breaker_hour o
      WHERE o.tenant = the_tenant AND o.key = the_key COLLATE "C" AND o.turned > 0
        AND o.hour >= the_hour - make_interval(days => b.days) AND o.hour < the_hour
        AND (o.opened_at IS NULL OR o.released_at IS NOT NULL);
+    IF known < b.hours THEN
+        RETURN;
+    END IF;
     IF h.delivered > 0 AND shares IS NOT NULL THEN
         usual := shares;
         opens := h.turned::numeric / h.events > b.factor * shares;

@@ -1,8 +1,8 @@
 -- The circuit breaker. Outside a transaction: breaker_judge counts what is committed.
 \ir support/put.psql
-SELECT plan(68);
+SELECT plan(70);
 SELECT bouncemx.ensure_partitions('2026-01-01', '2026-07-01') > 0 AND NULL \g /dev/null
-UPDATE bouncemx.breaker_policy SET floor = 4;
+UPDATE bouncemx.breaker_policy SET floor = 4, hours = 0;
 
 -- So many hard bounces of an operator's, all of one hour.
 CREATE FUNCTION pg_temp.hard(first integer, last integer, at text, operator text DEFAULT 'google', confidence text DEFAULT 'high') RETURNS bigint LANGUAGE sql AS $$
@@ -141,6 +141,11 @@ SELECT is((SELECT opens FROM bouncemx.breaker_opens('t1', 'yahoo', '2026-04-01 0
 UPDATE bouncemx.breaker_policy SET enabled = true, factor = 5, floor = 2 WHERE tenant = 't1';
 SELECT is((SELECT count(*) FROM bouncemx.audit WHERE action LIKE 'breaker_policy.%'), 6::bigint, 'the audit has each change of it');
 SELECT is((SELECT opens FROM bouncemx.breaker_opens('t1', 'nobody', '2026-04-01 01:00')), false, 'an hour without a bounce is none');
+UPDATE bouncemx.breaker_policy SET hours = 32 WHERE tenant = 't1';
+SELECT is((SELECT opens FROM bouncemx.breaker_opens('t1', 'yahoo', '2026-04-01 01:00')), false, 'with 31 hours before it where 32 are wanted nobody knows what is usual');
+UPDATE bouncemx.breaker_policy SET hours = 31 WHERE tenant = 't1';
+SELECT is((SELECT opens FROM bouncemx.breaker_opens('t1', 'yahoo', '2026-04-01 01:00')), true, 'with 31 it is known');
+UPDATE bouncemx.breaker_policy SET hours = 0 WHERE tenant = 't1';
 
 -- ---- shares, where deliveries are told
 SELECT bouncemx.breaker_judge('2026-03-05') IS NULL AND NULL \g /dev/null

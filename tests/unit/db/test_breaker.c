@@ -80,7 +80,7 @@ static void test_opens_under_writers(void **state)
     struct db *keeper = test_schema("t_breaker_opens");
     struct writer w[WRITERS];
     pthread_t threads[WRITERS];
-    snprintf(sql, sizeof(sql), "UPDATE bouncemx.breaker_policy SET floor = %d", FLOOR);
+    snprintf(sql, sizeof(sql), "UPDATE bouncemx.breaker_policy SET floor = %d, hours = 0", FLOOR);
     test_run(keeper, sql);
     for (unsigned i = 0; i < WRITERS; i++) {
         w[i] = (struct writer){.lane = i, .done = &done};
