@@ -1,5 +1,7 @@
 #include "db/content.h"
 
+#include "db/db.h"
+
 #include <openssl/evp.h>
 
 /* The parts with a NUL behind each. */
@@ -26,4 +28,13 @@ bool content_of_event(const uint8_t body[CONTENT_HASH], struct str tenant, struc
 {
     const struct str parts[] = {str_of(body, CONTENT_HASH), tenant, stream, key};
     return hash(parts, 4, ret);
+}
+
+bool db_id_of(int64_t received_at, const struct str *parts, size_t n, struct id *ret)
+{
+    uint8_t digest[CONTENT_HASH];
+    if (!hash(parts, n, digest))
+        return false;
+    *ret = id_derive(received_at, digest);
+    return true;
 }
