@@ -92,7 +92,8 @@ static inline void test_value(struct db *db, const char *sql, char *text, size_t
     struct pg_result *res = NULL;
     char query[2000];
     enum { SLOT = PG_STATEMENTS_MAX - 1 };
-    pg_script(db->pg, "DEALLOCATE s31", PG_CALL_MS, &e);
+    snprintf(query, sizeof(query), "DEALLOCATE s%d", SLOT);
+    pg_script(db->pg, query, PG_CALL_MS, &e);
     snprintf(query, sizeof(query), "SELECT (%s)::text", sql);
     pg_forget(db->pg, (enum pg_statement)SLOT);
     test_ok(pg_call(db->pg, (enum pg_statement)SLOT, query, NULL, PG_CALL_MS, &res, &e), &e);

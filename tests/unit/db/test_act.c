@@ -119,8 +119,12 @@ static void test_any_order(void **state)
     (void)state;
     static char first[200000], again[200000];
     static const char list[] =
-        "SELECT string_agg(concat_ws(' ', address_key, tenant, scope, stream, expires_at IS NULL), "
-        "'|' ORDER BY address_key, scope, stream) FROM bouncemx.suppression";
+        "SELECT (SELECT string_agg(concat_ws(' ', address_key, tenant, scope, stream, state, "
+        "times, "
+        "expires_at::date), '|' ORDER BY address_key, scope, stream) FROM bouncemx.suppression) || "
+        "(SELECT string_agg(concat_ws(' ', address_key, tenant, stream, days, points, score, "
+        "times), "
+        "'|' ORDER BY address_key, stream) FROM bouncemx.address_score)";
     struct test_message *t = calloc(EVENTS, sizeof(*t));
     struct db_message *m = calloc(EVENTS, sizeof(*m));
     assert_true(t && m);
@@ -308,6 +312,8 @@ static void *meet(void *arg)
         snprintf(t[i].token, sizeof(t[i].token), "shared%u.%u@bounces.example.test", k, i % 5);
         t[i].event.attribution.address = t[i].event.attribution.key = str_c(t[i].address);
         t[i].event.attribution.token = str_c(t[i].token);
+        if (i % 7 == 0)
+            t[i].verdict = test_verdict(CLASS_SOFT, CATEGORY_MAILBOX_FULL);
         t[i].verdict.confidence = i % 3 ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
         m[i].received_at += (i % 5) * 2 * CLOCK_DAY;
         if (i % 4 == 1)
@@ -341,6 +347,14 @@ static void test_writers_meet(void **state)
                  "(SELECT coalesce(sum(events), 0) FROM bouncemx.token_flood)",
                  "1600");
     assert_value(db, "SELECT sum(events) FROM bouncemx.token_seen", "1200");
+    /* One count a day, whoever counted it. */
+    assert_value(
+        db,
+        "SELECT bool_and(days = (SELECT array_agg(DISTINCT (e.received_at AT TIME ZONE "
+        "'UTC')::date ORDER BY (e.received_at AT TIME ZONE 'UTC')::date) "
+        "FROM bouncemx.event e WHERE e.address_key = s.address_key AND e.effect = 'soft')) "
+        "AND count(*) = 30 FROM bouncemx.address_score s",
+        "true");
     assert_value(db,
                  "SELECT (SELECT sum(strikes) FROM bouncemx.struck) = (SELECT count(*) "
                  "FROM bouncemx.event e WHERE EXISTS (SELECT FROM bouncemx.token_seen s "
