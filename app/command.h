@@ -8,7 +8,7 @@
 #include "app/config.h"
 
 enum { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
-enum { COMMAND_OPTIONS_MAX = 10 };
+enum { COMMAND_OPTIONS_MAX = 16 };
 
 struct command_option {
     const char *name;  /* "--config" */
@@ -42,6 +42,7 @@ extern const struct command commands_dns[];
 extern const struct command commands_classify[];
 extern const struct command commands_rules[];
 extern const struct command commands_database[];
+extern const struct command commands_ingest[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_report[];
 extern const struct command commands_status[];

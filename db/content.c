@@ -38,3 +38,10 @@ bool db_id_of(int64_t received_at, const struct str *parts, size_t n, struct id 
     *ret = id_derive(received_at, digest);
     return true;
 }
+
+_Static_assert(CONTENT_HASH == (int)DB_SOURCE, "one digest for both");
+
+bool db_source_of(const struct str *parts, size_t n, uint8_t ret[DB_SOURCE])
+{
+    return hash(parts, n, ret);
+}

@@ -118,9 +118,15 @@ struct db_delivery {
     struct str stream;
     int64_t time;
 };
-/* Tells them to bouncemx.delivered, at most DB_DELIVERIES_MAX in one call. */
+/* A log is known by a digest of its first delivery: how many of its deliveries were told. */
+enum { DB_SOURCE = 32 };
+bool db_source_of(const struct str *parts, size_t n, uint8_t ret[DB_SOURCE]);
+int db_log_told(struct db *db, const uint8_t source[DB_SOURCE], uint64_t *ret, struct err *e);
+/* Tells the next ones, at most DB_DELIVERIES_MAX in one call; `before` were told before, now is the
+ * time. -ESTALE: the log does not stand there, since somebody else reads it. */
 enum { DB_DELIVERIES_MAX = 10000 };
-int db_delivered(struct db *db, const struct db_delivery *list, size_t n, struct err *e);
+int db_log_delivered(struct db *db, const uint8_t source[DB_SOURCE], uint64_t before, int64_t now,
+                     const struct db_delivery *list, size_t n, struct err *e);
 
 /* Lets events act that waited for their row in table sent, since `now` (microseconds) less an hour,
  * and whose row is there after all: the writer's and the sender's transactions ran at once. At most
