@@ -1,5 +1,6 @@
 /* KumoMTA: one JSON object a line, as its log_hooks and configure_local_logs write them
  * (https://docs.kumomta.com/reference/log_record/). jansson stays here. */
+#include "ingest/kept.h"
 #include "ingest/reader.h"
 
 #include "base/clock.h"
@@ -8,21 +9,32 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+enum { DEFERRALS = 65536 };
+
 struct kumomta {
     const struct ingest_clock *clock;
+    struct kept *deferrals; /* id, recipient: the line */
 };
+
+static void kumomta_free(void *state)
+{
+    struct kumomta *k = state;
+    kept_free(k->deferrals);
+    free(k);
+}
 
 static void *kumomta_make(const struct ingest_clock *clock)
 {
     struct kumomta *k = calloc(1, sizeof(*k));
-    if (k)
-        k->clock = clock;
+    if (!k)
+        return NULL;
+    k->clock = clock;
+    k->deferrals = kept_new(DEFERRALS);
+    if (!k->deferrals) {
+        kumomta_free(k);
+        return NULL;
+    }
     return k;
-}
-
-static void kumomta_free(void *state)
-{
-    free(state);
 }
 
 /* Types that say nothing that we want to hear: of arrivals, queues and hosts; and OOB and Feedback,
@@ -104,6 +116,14 @@ static void response(struct arena *a, const json_t *v, struct ingest_record *r)
         r->text = content;
 }
 
+static void peer(struct arena *a, const json_t *v, struct ingest_record *r)
+{
+    r->remote_host = text_of(a, json_object_get(v, "name"));
+    if (str_iends(r->remote_host, STR("."))) /* as DNS names the root */
+        r->remote_host.n--;
+    r->remote_ip = text_of(a, json_object_get(v, "addr"));
+}
+
 /* Seconds since the epoch, or the time as text (log_timestamps). */
 static bool time_of(const struct kumomta *k, const json_t *v, int64_t *ret)
 {
@@ -126,12 +146,39 @@ static struct str message_id(struct arena *a, const json_t *headers)
     return id.n > 2 && id.p[0] == '<' && id.p[id.n - 1] == '>' ? str_sub(id, 1, id.n - 1) : id;
 }
 
+/* Why it was deferred last says more than that its time is over. */
+static void expired(const struct kumomta *k, struct arena *a, struct ingest_record *r)
+{
+    const struct kept_entry *e = kept_find(k->deferrals, r->queue_id);
+    while (e && !str_eq(kept_sub(e), r->recipient))
+        e = kept_next(k->deferrals, e);
+    json_t *before = e ? json_loadb(kept_value(e).p, kept_value(e).n, 0, NULL) : NULL;
+    if (!before)
+        return;
+    r->reply_code = 0;
+    response(a, json_object_get(before, "response"), r);
+    peer(a, json_object_get(before, "peer_address"), r);
+    r->evidence = arena_fmt(a, "%.*s\n%.*s", STR_ARG(kept_value(e)), STR_ARG(r->evidence));
+    json_decref(before);
+}
+
+/* What is remembered of one, and what was. */
+static void remember(const struct kumomta *k, struct arena *a, struct str line,
+                     struct ingest_record *r)
+{
+    if (r->kind == INGEST_EXPIRED)
+        expired(k, a, r);
+    if (r->kind == INGEST_DEFERRED && r->queue_id.n)
+        kept_put(k->deferrals, r->queue_id, r->recipient, line);
+    else if (r->queue_id.n)
+        kept_drop(k->deferrals, r->queue_id);
+}
+
 static int records(const struct kumomta *k, struct arena *a, const json_t *o, struct str line,
                    enum ingest_kind kind, struct ingest_records *ret, struct err *e)
 {
     static const char *const tenant[] = {"tenant", NULL};
     static const char *const campaign[] = {"campaign", NULL};
-    const json_t *peer = json_object_get(o, "peer_address");
     const json_t *meta = json_object_get(o, "meta"), *to = json_object_get(o, "recipient");
     struct ingest_record r = {.kind = kind, .evidence = arena_str(a, line)};
     if (!time_of(k, json_object_get(o, "timestamp"), &r.time))
@@ -139,8 +186,7 @@ static int records(const struct kumomta *k, struct arena *a, const json_t *o, st
     r.sender = text_of(a, json_object_get(o, "sender"));
     r.queue_id = text_of(a, json_object_get(o, "id"));
     r.host = text_of(a, json_object_get(o, "nodeid"));
-    r.remote_host = text_of(a, json_object_get(peer, "name"));
-    r.remote_ip = text_of(a, json_object_get(peer, "addr"));
+    peer(a, json_object_get(o, "peer_address"), &r);
     r.tenant = named(a, meta, tenant);
     r.campaign = named(a, meta, campaign);
     r.message_id = message_id(a, json_object_get(o, "headers"));
@@ -156,6 +202,8 @@ static int records(const struct kumomta *k, struct arena *a, const json_t *o, st
         if (!list[i].recipient.n && !arena_failed(a))
             return err_set(e, -EINVAL, "recipient: expected an address, or a list of them");
     }
+    for (size_t i = 0; i < n; i++)
+        remember(k, a, line, &list[i]);
     *ret = (struct ingest_records){list, n, n < all};
     return 0;
 }

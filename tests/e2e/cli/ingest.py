@@ -126,6 +126,40 @@ def owners(setup):
     clear(setup)
 
 
+def other_formats(setup):
+    """KumoMTA and PowerMTA: the same facts out of other records."""
+    for name, wrong, counts in (
+            ("kumomta-json:kumomta.jsonl", (10, 11), (3, 1, 1, 1, 4)),
+            ("powermta-csv:powermta.csv", (8, 9), (2, 0, 2, 1, 2))):
+        form, name = name.split(":")
+        argv = ("--from", form, os.path.join(LOGS, name))
+        got, errors = ingest(setup, *argv, code=1)
+        for line in wrong:
+            expect(f"{name}:{line}: " in errors, errors)
+        expect(errors.count("\n") == len(wrong), errors)
+        expect((got["bounced"], got["expired"], got["deferred"], got["delivered"],
+                got["written"]) == counts, got)
+        found = events(setup)
+        expect(found["gone@shop.example"] ==
+               ["bounce", "log", "log", "hard", "bad_mailbox", "suppressed", "2025-11-24 16:00:10",
+                "spring", "main", "default"], found)
+        row = setup.pg.sql("select m.reader, e.original_message_id, e.remote_mta, e.reply_code, "
+                           "e.status from bouncemx.event e join bouncemx.message m "
+                           "on m.id = bouncemx.message_of(e.id) where address = 'gone@shop.example'")
+        expect(row[0][0] == form and row[0][1].endswith("1@bounces.example.test") and
+               row[0][2:] == ["mx.shop.example", "550", "5.1.1"], row)
+        before = state(setup)
+        again, _ = ingest(setup, *argv, code=1)
+        expect((again["written"], again["known"], again["told"]) == (0, counts[4], 0), again)
+        expect(state(setup) == before, "reading it again changed rows")
+        if form == "kumomta-json":
+            expect(found["full@shop.example"][4] == found["FULL2@shop.example"][4] ==
+                   "mailbox_full", found)
+            # Expired: by the words of its last deferral.
+            expect(found["later@shop.example"][4] == "greylisted", found)
+        clear(setup)
+
+
 def pipe(setup):
     """What a pipe brings is written though it stays open; a line of no end harms nothing."""
     process = subprocess.Popen([setup.program, "ingest", "--from", "postfix-log", "-", "--config",
@@ -163,6 +197,7 @@ def test(setup):
     postfix(setup)
     soft_scores(setup)
     owners(setup)
+    other_formats(setup)
     pipe(setup)
     wrong(setup)
     setup.check_logs()
