@@ -3,6 +3,7 @@
 #include "app/answer.h"
 #include "app/json.h"
 #include "app/log_ingest.h"
+#include "app/mail_ingest.h"
 #include "app/reading_open.h"
 #include "app/table.h"
 #include "app/zone.h"
@@ -81,59 +82,127 @@ static int summary(const struct command_line *l, const struct ingest_counts *c, 
     return rc < 0 ? command_fail(l, rc, "out of memory") : 0;
 }
 
+/* ---- both ---- */
+
+struct ingest {
+    const struct command_line *line;
+    struct answer answer;
+    struct reading_kit kit;
+    struct ingest_batch *batch;
+};
+
+/* Negative after a message; ingest_close in any case. */
+static int ingest_open(struct ingest *g)
+{
+    struct err e;
+    int rc = answer_open(g->line, &g->answer);
+    if (rc < 0)
+        return rc;
+    rc = reading_open(g->answer.config, &g->kit, &e);
+    if (rc < 0)
+        return command_fail(g->line, rc, "%s", e.text);
+    g->batch = ingest_batch_new(g->line, g->answer.config, g->answer.db);
+    catch_signals();
+    return g->batch ? 0 : -ENOMEM;
+}
+
+/* Tells what became of it: the exit code. */
+static int ingest_end(struct ingest *g, int rc, bool logs)
+{
+    const struct ingest_counts *c = &g->batch->counts;
+    bool good = rc == 0 && !c->unreadable && !c->unowned && !c->refused;
+    return summary(g->line, c, logs) == 0 && good ? EXIT_GOOD : EXIT_NO;
+}
+
+static void ingest_close(struct ingest *g)
+{
+    ingest_batch_free(g->batch);
+    reading_close(&g->kit);
+    answer_close(&g->answer);
+}
+
 /* ---- logs ---- */
 
-static int logs(const struct command_line *l, enum ingest_format format)
+static int logs(struct ingest *g, enum ingest_format format, uint64_t year)
 {
-    struct answer a;
-    struct err e;
-    struct reading_kit kit = {0};
-    struct log_ingest g = {.stop = &stop,
-                           .delays = command_flag(l, "--delays"),
-                           .deliveries = !command_flag(l, "--no-delivered")};
-    uint64_t year;
-    if (command_number(l, "--year", 1970, 9998, 0, &year) < 0)
-        return EXIT_USAGE;
-    if (zone_set(option(l, "--timezone"), &e) < 0)
-        return command_fail(l, EXIT_USAGE, "--timezone: %s", e.text);
-    if (answer_open(l, &a) < 0)
-        return EXIT_NO;
-    g.clock = (struct ingest_clock){.year = (int)year, .zone = zone_utc};
-    int rc = reading_open(a.config, &kit, &e);
-    if (rc == 0 && ingest_reader_new(format, &g.clock, &g.reader) < 0)
-        rc = err_set(&e, -ENOMEM, "out of memory");
-    if (rc < 0)
-        command_fail(l, 0, "%s", e.text);
-    else
-        g.batch = ingest_batch_new(l, a.config, a.db);
-    g.reading = (struct log_reading){a.config, kit.reading.classifier, kit.reading.returnpath,
-                                     format,   option(l, "--tenant"),  option(l, "--stream")};
-    int code = g.batch ? EXIT_GOOD : EXIT_NO;
-    catch_signals();
-    for (size_t i = 0; code == EXIT_GOOD && i < l->args_n && !stop; i++)
-        if (log_ingest(&g, l->args[i]) < 0)
-            code = EXIT_NO;
-    if (g.batch) {
-        const struct ingest_counts *c = &g.batch->counts;
-        if (summary(l, c, true) < 0 || c->unreadable || c->unowned || c->refused)
-            code = EXIT_NO;
-    }
-    ingest_batch_free(g.batch);
-    ingest_reader_free(g.reader);
-    reading_close(&kit);
-    answer_close(&a);
-    return code;
+    const struct command_line *l = g->line;
+    struct log_ingest log = {.batch = g->batch,
+                             .reading = {.config = g->answer.config,
+                                         .classifier = g->kit.reading.classifier,
+                                         .returnpath = g->kit.reading.returnpath,
+                                         .format = format,
+                                         .tenant = option(l, "--tenant"),
+                                         .stream = option(l, "--stream")},
+                             .clock = {.year = (int)year, .zone = zone_utc},
+                             .delays = command_flag(l, "--delays"),
+                             .deliveries = !command_flag(l, "--no-delivered"),
+                             .stop = &stop};
+    if (ingest_reader_new(format, &log.clock, &log.reader) < 0)
+        return command_fail(l, EXIT_NO, "out of memory");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < l->args_n && !stop; i++)
+        rc = log_ingest(&log, l->args[i]);
+    ingest_reader_free(log.reader);
+    return ingest_end(g, rc, true);
+}
+
+/* ---- mail ---- */
+
+static int mail(struct ingest *g, int64_t received)
+{
+    const struct command_line *l = g->line;
+    struct mail_ingest m = {.batch = g->batch,
+                            .reading = &g->kit.reading,
+                            .rcpt = option(l, "--rcpt"),
+                            .mail_from = option(l, "--mail-from"),
+                            .received = received,
+                            .stop = &stop};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < l->args_n && !stop; i++)
+        rc = mail_ingest(&m, l->args[i]);
+    return ingest_end(g, rc, false);
+}
+
+/* Options of the other sort would be without effect: better told. */
+static int check_sort(const struct command_line *l, bool is_log)
+{
+    static const char *const of_logs[] = {"--tenant",       "--stream", "--delays",
+                                          "--no-delivered", "--year",   "--timezone"};
+    static const char *const of_mail[] = {"--rcpt", "--mail-from", "--received"};
+    const char *const *other = is_log ? of_mail : of_logs;
+    size_t n = is_log ? 3 : 6;
+    for (size_t i = 0; i < n; i++)
+        if (command_flag(l, other[i]))
+            return command_fail(l, EXIT_USAGE, "%s is for %s", other[i],
+                                is_log ? "stored mail, without --from" : "logs, with --from");
+    return 0;
 }
 
 static int ingest(const struct command_line *l)
 {
-    enum ingest_format format;
-    struct str from = option(l, "--from");
-    if (!ingest_format_parse(from, &format))
+    enum ingest_format format = INGEST_FORMAT_COUNT;
+    struct ingest g = {.line = l};
+    struct err e;
+    struct str from = option(l, "--from"), day = option(l, "--received");
+    uint64_t year;
+    uint32_t days = 0;
+    if (from.n && !ingest_format_parse(from, &format))
         return command_fail(l, EXIT_USAGE,
                             "--from: %.*s: expected postfix-log, kumomta-json or powermta-csv",
                             STR_ARG(from));
-    return logs(l, format);
+    if (check_sort(l, from.n > 0) || command_number(l, "--year", 1970, 9998, 0, &year) < 0)
+        return EXIT_USAGE;
+    if (zone_set(option(l, "--timezone"), &e) < 0)
+        return command_fail(l, EXIT_USAGE, "--timezone: %s", e.text);
+    if (day.n && !clock_day_read(day, &days))
+        return command_fail(l, EXIT_USAGE, "--received: %.*s: expected a day such as 2026-01-31",
+                            STR_ARG(day));
+    int code = EXIT_NO;
+    if (ingest_open(&g) == 0)
+        code = from.n ? logs(&g, format, year)
+                      : mail(&g, day.n ? (int64_t)days * CLOCK_DAY : CLOCK_UNKNOWN);
+    ingest_close(&g);
+    return code;
 }
 
 const struct command commands_ingest[] = {
@@ -141,12 +210,17 @@ const struct command commands_ingest[] = {
      "PATH...",
      1,
      INT32_MAX,
-     "Read senders' own logs",
+     "Read senders' own logs, or stored mail",
+     "Stored mail (a file, mbox, Maildir, folder, or - for standard input) is read as if it had\n"
+     "come to port 25; Delivered-To, X-Original-To and Return-Path tell its envelope, the topmost\n"
+     "Received, else Date, its time.\n"
+     "\n"
      "Most rejections are said while mail is being sent and never become mail. With --from each\n"
      "of them that a log (- is standard input, which may be a pipe that stays open) holds becomes\n"
-     "an event, by the same rules and policy as mail; deliveries reset soft bounces. The same log\n"
-     "again, or one that overlaps with it, changes nothing. Lines that can't be read are named,\n"
-     "and make the exit code 1.",
+     "an event, by the same rules and policy as mail; deliveries reset soft bounces.\n"
+     "\n"
+     "The same mail or log again, or a log that overlaps with it, changes nothing. Lines and\n"
+     "messages that can't be read are named, and make the exit code 1.",
      {COMMAND_CONFIG,
       COMMAND_JSON,
       {"--from", "FORMAT", "postfix-log, kumomta-json or powermta-csv: the sender's own log"},
@@ -155,7 +229,10 @@ const struct command commands_ingest[] = {
       {"--delays", NULL, "deferrals become events as well"},
       {"--no-delivered", NULL, "deliveries are only counted"},
       {"--year", "YEAR", "of the first line, where lines have none"},
-      {"--timezone", "ZONE", "of times without one: UTC (default), +02:00, Europe/Berlin"}},
+      {"--timezone", "ZONE", "of times without one: UTC (default), +02:00, Europe/Berlin"},
+      {"--rcpt", "ADDRESS", "of stored mail: whom it was sent to"},
+      {"--mail-from", "ADDRESS", "of stored mail: its return path"},
+      {"--received", "DAY", "of stored mail that does not tell when it came"}},
      ingest},
     {.name = NULL},
 };

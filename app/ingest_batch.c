@@ -35,22 +35,30 @@ void ingest_batch_free(struct ingest_batch *b)
     free(b);
 }
 
-void ingest_batch_complain(struct ingest_batch *b, uint64_t place, const char *why)
+static void complain(struct ingest_batch *b, const char *name, uint64_t place, const char *why)
 {
+    char number[24] = "";
     bool on = b->progress.on;
     if (b->complaints++ >= INGEST_TOLD_MAX)
         return;
+    if (place)
+        snprintf(number, sizeof(number), ":%llu", (unsigned long long)place);
     progress_end(&b->progress);
     b->progress.on = on;
-    command_fail(b->line, 0, "%s:%llu: %s", b->name, (unsigned long long)place, why);
+    command_fail(b->line, 0, "%s%s: %s", name, number, why);
     if (b->complaints == INGEST_TOLD_MAX)
         command_fail(b->line, 0, "what follows of such is counted only");
+}
+
+void ingest_batch_complain(struct ingest_batch *b, uint64_t place, const char *why)
+{
+    complain(b, b->name, place, why);
 }
 
 static void on_refused(void *ctx, size_t at, const struct err *why)
 {
     struct ingest_batch *b = ctx;
-    ingest_batch_complain(b, b->places[at], why->text);
+    complain(b, b->names[at], b->places[at], why->text);
 }
 
 /* After a failure: true when it shall be tried again, on a new connection. */
@@ -151,6 +159,7 @@ void ingest_batch_add(struct ingest_batch *b, const struct db_message *m, uint64
 {
     REQUIRE(b->messages_n < INGEST_ROOM);
     b->messages[b->messages_n] = *m;
+    b->names[b->messages_n] = b->name;
     b->places[b->messages_n++] = place;
     waits(b);
 }

@@ -37,11 +37,12 @@ struct ingest_batch {
     int64_t since;      /* CLOCK_MONOTONIC when the first that waits was added; 0: none waits */
     struct arena arena; /* of all that waits */
     struct db_message messages[INGEST_ROOM];
-    uint64_t places[INGEST_ROOM]; /* lines, or numbers of messages */
+    const char *names[INGEST_ROOM]; /* where each is from, */
+    uint64_t places[INGEST_ROOM];   /* and in which line */
     size_t messages_n;
     struct db_delivery deliveries[DB_DELIVERIES_MAX];
     size_t deliveries_n;
-    const char *name;          /* of what is read now */
+    const char *name;          /* of what is read now; as long as what waits */
     uint8_t source[DB_SOURCE]; /* of its first delivery */
     bool has_source;
     uint64_t told, skip; /* deliveries of it: told before or now; still to be skipped */
@@ -55,7 +56,7 @@ void ingest_batch_free(struct ingest_batch *b);
 /* Another log or file begins: what waits is written. */
 int ingest_batch_begin(struct ingest_batch *b, const char *name, bool patient);
 
-/* Tells "name:place: why", the first INGEST_TOLD_MAX of them. */
+/* Tells "name:place: why" (place 0: "name: why"), the first INGEST_TOLD_MAX of them. */
 void ingest_batch_complain(struct ingest_batch *b, uint64_t place, const char *why);
 
 /* Adds a message, all of it in b->arena. Between two calls of ingest_batch_due no more are added

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import time
+from datetime import date
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness  # noqa: E402
 from harness import expect, wait_until  # noqa: E402
 from sandbox import TIME_SCALE  # noqa: E402
+from smtp import signed  # noqa: E402
 
 LOGS = os.path.join(harness.ROOT, "tests", "golden", "logs")
 EVENTS = """select address, kind, source, verification, class, category, coalesce(effect::text, '-'),
@@ -41,20 +43,20 @@ def clear(setup):
 
 def postfix(setup):
     path = os.path.join(LOGS, "postfix.log")
-    argv = ("--from", "postfix-log", "--year", "2025", "--timezone", "+01:00", path)
+    argv = ("--from", "postfix-log", "--year", "2023", "--timezone", "+01:00", path)
     got, errors = ingest(setup, *argv, code=1)
     expect(errors.count("postfix.log:") == 2, errors)
     expect("postfix.log:2: \"garbage\": expected a time" in errors, errors)
     found = events(setup)
     expect(found["gone@shop.example"] ==
-           ["bounce", "log", "log", "hard", "bad_mailbox", "suppressed", "2025-12-31 22:59:58", "-",
+           ["bounce", "log", "log", "hard", "bad_mailbox", "suppressed", "2023-12-31 22:59:58", "-",
             "main", "default"], found)
     # An alias led to another address: the one on the list is meant, with less confidence.
     expect(found["list@shop.example"][4:6] == ["bad_mailbox", "strike"], found)
     expect("moved@other.example" not in found, found)
     # Expired: the reason is that of its last deferral.
     expect(found["slow@far.example"][0] == "bounce", found)
-    expect(found["slow@far.example"][6] == "2026-01-05 00:10:00", found)
+    expect(found["slow@far.example"][6] == "2024-01-05 00:10:00", found)
     expect((got["bounced"], got["expired"], got["deferred"], got["delivered"], got["written"]) ==
            (3, 1, 1, 2, 4), got)
     row = setup.pg.sql("select m.mail_from, m.reader, e.original_message_id, e.remote_mta, "
@@ -90,7 +92,7 @@ def postfix(setup):
 
 def soft_scores(setup):
     """A delivery in a log lets soft bounces before it count no more."""
-    line = ("2026-11-{:02}T10:00:00Z mta postfix/smtp[7]: 4aaa{:02}: to=<full@shop.example>, "
+    line = ("2023-11-{:02}T10:00:00Z mta postfix/smtp[7]: 4aaa{:02}: to=<full@shop.example>, "
             "relay=mx.shop.example[192.0.2.1]:25, delay=1, delays=0/0/1/0, dsn={}, status={} ({})\n")
     said = "host mx.shop.example[192.0.2.1] said: 552 5.2.2 mailbox full (in reply to RCPT TO command)"
     bounces = "".join(line.format(d, d, "5.2.2", "bounced", said) for d in range(1, 4))
@@ -109,7 +111,7 @@ def owners(setup):
     setup.configure(domains=[
         {"name": "bounces.example.test", "accept": "any", "tenant": "main", "stream": "default"},
         {"name": "other.example.test", "accept": "any", "tenant": "second", "stream": "letters"}])
-    line = ("2026-11-20T10:00:00Z mta postfix/{}: 4bbb{}: {}\n")
+    line = ("2023-11-20T10:00:00Z mta postfix/{}: 4bbb{}: {}\n")
 
     def bounce(n, sender):
         return line.format("qmgr[1]", n, f"from=<{sender}>, size=9, nrcpt=1 (queue active)") + \
@@ -141,7 +143,7 @@ def other_formats(setup):
                 got["written"]) == counts, got)
         found = events(setup)
         expect(found["gone@shop.example"] ==
-               ["bounce", "log", "log", "hard", "bad_mailbox", "suppressed", "2025-11-24 16:00:10",
+               ["bounce", "log", "log", "hard", "bad_mailbox", "suppressed", "2023-11-14 22:13:30",
                 "spring", "main", "default"], found)
         row = setup.pg.sql("select m.reader, e.original_message_id, e.remote_mta, e.reply_code, "
                            "e.status from bouncemx.event e join bouncemx.message m "
@@ -167,7 +169,7 @@ def pipe(setup):
                                stderr=subprocess.PIPE)
     try:
         process.stdin.write(b"x" * 200000 + b"\n")
-        process.stdin.write(b"2026-11-20T10:00:00Z mta postfix/smtp[2]: 4ccc1: to=<p@shop.example>, "
+        process.stdin.write(b"2023-11-20T10:00:00Z mta postfix/smtp[2]: 4ccc1: to=<p@shop.example>, "
                             b"relay=none, dsn=5.1.1, status=bounced (550 5.1.1 user unknown)\n")
         process.stdin.flush()
         since = time.monotonic()
@@ -182,10 +184,76 @@ def pipe(setup):
     clear(setup)
 
 
+def mail(setup):
+    """Stored mail by the path of mail on port 25: the envelope and the time out of its headers."""
+    dsn = """\
+Return-Path: <>
+Delivered-To: {to}
+Received: from relay.example by mx.example.test with ESMTP id 1; Fri, 24 Nov 2023 01:00:00 +0100
+\t(CET)
+Received: from x by y; Mon, 23 Nov 2023 01:00:00 +0000
+Date: Sun, 22 Nov 2023 00:00:00 GMT
+From: MAILER-DAEMON@relay.example
+To: {to}
+Subject: Undelivered mail
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=edge
+
+--edge
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; relay.example
+
+Final-Recipient: rfc822; {who}
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 <{who}>: user unknown
+
+--edge--
+"""
+    token = signed("t@shop.example", day=(date(2023, 11, 20) - date(1970, 1, 1)).days)
+    one = dsn.format(to=token, who="t@shop.example")
+    two = dsn.format(to="news@bounces.example.test", who="u@shop.example")
+    stray = dsn.format(to="someone@unknown.example", who="v@shop.example")
+    box = "".join(f"From x Tue Nov 24 01:00:00 2023\n{m}\n" for m in (one, two, stray))
+    path = setup.box.write("box", box)
+    got, errors = ingest(setup, path, code=1)
+    expect((got["messages"], got["written"], got["unowned"]) == (3, 2, 1), got)
+    expect("box:3: it names no recipient of a configured domain" in errors, errors)
+    found = events(setup)
+    expect(found["t@shop.example"][1:7] ==
+           ["token", "token", "hard", "bad_mailbox", "suppressed", "2023-11-24 00:00:00"], found)
+    expect(found["u@shop.example"][2] == "unsigned" and found["u@shop.example"][5] != "suppressed",
+           found)
+    before = state(setup)
+    again, _ = ingest(setup, path, code=1)
+    expect((again["written"], again["known"]) == (0, 2), again)
+    # A Maildir with the same message changes nothing either.
+    for folder in ("cur", "new", "tmp"):
+        os.makedirs(setup.box.path(os.path.join("maildir", folder)))
+    setup.box.write("maildir/new/1.x", one)
+    ingest(setup, setup.box.path("maildir"))
+    expect(state(setup) == before, "reading it again changed rows")
+    got, _ = ingest(setup, "--rcpt", "news@bounces.example.test", "-", stdin=stray.encode())
+    expect(got["written"] == 1 and "v@shop.example" in events(setup), got)
+    timeless = "\n".join(line for line in stray.split("\n")
+                         if not line.startswith(("Received:", "\t", "Date:")))
+    argv = ("--rcpt", "news@bounces.example.test", "-")
+    _, errors = ingest(setup, *argv, code=1, stdin=timeless.encode())
+    expect("-: neither Received nor Date tell when it came: expected --received" in errors, errors)
+    ingest(setup, "--received", "2023-11-01", *argv, stdin=timeless.encode())
+    times = setup.pg.sql("select received_at::date from bouncemx.message order by 1 limit 1")
+    expect(times == [["2023-11-01"]], times)
+    clear(setup)
+
+
 def wrong(setup):
     for argv, words in ((("--from", "exim", "x"), "--from: exim: expected postfix-log"),
                         (("--from", "postfix-log", "--timezone", "../x", "x"), "expected UTC"),
-                        (("--from", "postfix-log", "--year", "1", "x"), "--year: 1: expected")):
+                        (("--from", "postfix-log", "--year", "1", "x"), "--year: 1: expected"),
+                        (("--from", "postfix-log", "--rcpt", "a@b", "x"), "--rcpt is for stored"),
+                        (("--year", "2025", "x"), "--year is for logs"),
+                        (("--received", "soon", "x"), "--received: soon: expected a day")):
         done = setup.command("ingest", *argv, code=2)
         expect(words in done.errors, done.errors)
     done = setup.command("ingest", "--from", "postfix-log", "/none", code=1)
@@ -199,6 +267,7 @@ def test(setup):
     owners(setup)
     other_formats(setup)
     pipe(setup)
+    mail(setup)
     wrong(setup)
     setup.check_logs()
 
