@@ -20,6 +20,7 @@ struct ingest_counts {
     uint64_t lines;      /* or messages, of stored mail */
     uint64_t unreadable; /* not what they should be */
     uint64_t unowned;    /* whose mail it is can't be told */
+    uint64_t reports;    /* of logs: of the null sender, so no mail to a list */
     uint64_t bounced, expired, deferred, delivered;
     uint64_t written, known, refused; /* of what became a message in the database */
     uint64_t told;                    /* deliveries */

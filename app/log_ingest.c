@@ -44,6 +44,10 @@ static int take(struct log_ingest *g, const struct ingest_record *r, uint64_t pl
     bool delivered = r->kind == INGEST_SENT;
     if (r->kind == INGEST_OTHER)
         return 0;
+    if (!str_is_absent(r->sender) && !r->sender.n) {
+        b->counts.reports++;
+        return 0;
+    }
     if (r->time > clock_now() + LATER_MAX) {
         char time[CLOCK_TEXT];
         snprintf(text, sizeof(text),

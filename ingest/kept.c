@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-/* Entries are a ring; those of one bucket are linked by their places. */
-enum { NONE = -1 };
+/* Entries are a ring; those of one bucket are linked by their places, counted from 1: memory that
+ * was never needed is never touched. */
+enum { NONE = 0 };
 
 struct kept_entry {
     char *bytes; /* key, sub, value; NULL: free */
@@ -17,7 +18,8 @@ struct kept {
     struct kept_entry *entries;
     int32_t *buckets;
     size_t n;
-    size_t at; /* the place that is filled next: the oldest */
+    size_t at;   /* the place that is filled next: the oldest */
+    size_t used; /* places that were ever filled */
 };
 
 struct kept *kept_new(size_t entries)
@@ -27,13 +29,11 @@ struct kept *kept_new(size_t entries)
         return NULL;
     k->n = entries;
     k->entries = calloc(entries, sizeof(*k->entries));
-    k->buckets = malloc(entries * sizeof(*k->buckets));
+    k->buckets = calloc(entries, sizeof(*k->buckets));
     if (!k->entries || !k->buckets) {
         kept_free(k);
         return NULL;
     }
-    for (size_t i = 0; i < entries; i++)
-        k->buckets[i] = NONE;
     return k;
 }
 
@@ -41,7 +41,7 @@ void kept_free(struct kept *k)
 {
     if (!k)
         return;
-    for (size_t i = 0; k->entries && i < k->n; i++)
+    for (size_t i = 0; i < k->used; i++)
         free(k->entries[i].bytes);
     free(k->entries);
     free(k->buckets);
@@ -70,9 +70,9 @@ static int32_t *bucket_of(const struct kept *k, struct str key)
 
 static const struct kept_entry *from(const struct kept *k, int32_t at, struct str key)
 {
-    while (at != NONE && !str_eq(key_of(&k->entries[at]), key))
-        at = k->entries[at].next;
-    return at == NONE ? NULL : &k->entries[at];
+    while (at != NONE && !str_eq(key_of(&k->entries[at - 1]), key))
+        at = k->entries[at - 1].next;
+    return at == NONE ? NULL : &k->entries[at - 1];
 }
 
 const struct kept_entry *kept_find(const struct kept *k, struct str key)
@@ -91,8 +91,8 @@ static void take_out(struct kept *k, size_t place)
     if (!e->bytes)
         return;
     int32_t *link = bucket_of(k, key_of(e));
-    while (*link != (int32_t)place)
-        link = &k->entries[*link].next;
+    while (*link != (int32_t)place + 1)
+        link = &k->entries[*link - 1].next;
     *link = e->next;
     free(e->bytes);
     e->bytes = NULL;
@@ -126,6 +126,8 @@ void kept_put(struct kept *k, struct str key, struct str sub, struct str value)
         memcpy(bytes + key.n, sub.p, sub.n);
     if (value.n)
         memcpy(bytes + key.n + sub.n, value.p, value.n);
-    *bucket = (int32_t)k->at;
+    *bucket = (int32_t)k->at + 1;
+    if (k->used < k->n)
+        k->used++;
     k->at = (k->at + 1) % k->n;
 }

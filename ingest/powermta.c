@@ -166,7 +166,7 @@ static void host_split(struct str s, struct ingest_record *r)
 
 static struct str unbracketed(struct str s)
 {
-    return s.n > 2 && s.p[0] == '<' && s.p[s.n - 1] == '>' ? str_sub(s, 1, s.n - 1) : s;
+    return s.n > 1 && s.p[0] == '<' && s.p[s.n - 1] == '>' ? str_sub(s, 1, s.n - 1) : s;
 }
 
 static int record(const struct powermta *p, struct arena *a, const struct fields *f,
@@ -186,7 +186,7 @@ static int record(const struct powermta *p, struct arena *a, const struct fields
         return err_set(e, -EINVAL, "rcpt is empty: expected an address");
     r->kind = kind;
     r->orig_to = field(p, f, ORCPT);
-    r->sender = unbracketed(field(p, f, ORIG));
+    r->sender = p->place[ORIG] < f->n ? unbracketed(f->list[p->place[ORIG]]) : r->sender;
     r->queue_id = field(p, f, ENV_ID);
     r->campaign = field(p, f, JOB_ID);
     r->message_id = unbracketed(field(p, f, MESSAGE_ID));
