@@ -84,16 +84,18 @@ static int put_messages(struct ingest_batch *b, struct err *e)
 {
     struct db_ingested done;
     int64_t wait = 0;
+    uint64_t complaints = b->complaints, written = 0;
     int rc;
-    uint64_t complaints = b->complaints;
-    do {
+    for (;;) {
         b->complaints = complaints;
         rc = db_ingest(b->db, b->node, b->messages, b->messages_n, on_refused, b, &done, e);
-        /* What an attempt wrote before it failed is known to the next, but new all the same. */
-        b->counts.written += done.written;
-    } while (rc < 0 && again(b, rc, &wait, e));
+        if (rc == 0 || !again(b, rc, &wait, e))
+            break;
+        written += done.written; /* known to the next attempt, but new all the same */
+    }
+    b->counts.written += written + done.written;
     if (rc == 0) {
-        b->counts.known += done.known;
+        b->counts.known += done.known > written ? done.known - written : 0;
         b->counts.refused += done.refused;
     }
     b->messages_n = 0;
