@@ -1,15 +1,13 @@
 /* set-aside: messages that PostgreSQL refused or that killed their workers. */
 #include "app/answer.h"
 #include "app/child.h"
-#include "app/feedback.h"
 #include "app/people.h"
-#include "app/reading.h"
+#include "app/reading_open.h"
 #include "app/table.h"
 #include "base/clock.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,30 +113,9 @@ static int recipients_read(struct returnpath_reader *reader, struct arena *a, st
     size_t n = 0;
     if (!list)
         return -ENOMEM;
-    while (n < SPOOL_RECIPIENTS_MAX && str_line(&rest, &line)) {
-        struct returnpath r = {.kind = RETURNPATH_BOUNCE};
-        struct spool_recipient *to = &list[n];
-        int rc = returnpath_read(reader, a, line, day, &r);
-        if (rc == -ENOMEM)
-            return rc;
-        *to = (struct spool_recipient){.address = line};
-        n++;
-        if (rc < 0 && rc != -EKEYREJECTED)
-            continue; /* of a domain that is ours no more */
-        to->domain = r.domain->name;
-        to->tenant = str_is_absent(r.tenant) ? r.domain->tenant : r.tenant;
-        to->stream = str_is_absent(r.stream) ? r.domain->stream : r.stream;
-        to->recipient = r.recipient;
-        to->token = r.token;
-        to->token_id = r.token_id;
-        to->campaign = r.campaign;
-        to->message_id = r.message_id;
-        to->kind = (uint8_t)r.kind;
-        to->source = (uint8_t)r.source;
-        to->proof = (uint8_t)r.proof;
-        to->verified = r.verified;
-        to->day = r.day;
-    }
+    while (n < SPOOL_RECIPIENTS_MAX && str_line(&rest, &line))
+        if (reading_recipient(reader, a, line, day, &list[n++]) == -ENOMEM)
+            return -ENOMEM;
     ret->recipients = list;
     ret->recipients_n = n;
     return 0;
@@ -169,32 +146,16 @@ static int record_of(const struct answer *a, struct returnpath_reader *reader, s
 static int retry_inside(const struct command_line *l, struct answer *a)
 {
     struct arena arena = arena_make(READING_ARENA_MAX);
-    struct reading reading = {.token_headers = a->config->token_headers,
-                              .token_headers_n = a->config->attribution.token_headers_n};
-    const char **paths = calloc(a->config->processor.rules_n + 1, sizeof(char *));
-    struct feedback *feedback = NULL;
+    struct reading_kit kit;
     struct spool_record record;
     struct people people = {NULL, NULL};
     struct db_message m;
     struct err e = {0};
-    int rc = paths ? config_returnpath(a->config, &a->config->returnpath, &e)
-                   : err_set(&e, -ENOMEM, "out of memory");
-    if (rc == 0 && returnpath_reader_new(a->config->returnpath, &reading.returnpath) < 0)
-        rc = err_set(&e, -ENOMEM, "out of memory");
+    int rc = reading_open(a->config, &kit, &e);
     if (rc == 0)
-        rc = feedback_open(a->config, &feedback, &e);
-    reading.is_signed = feedback ? feedback_is_signed : NULL;
-    reading.is_signed_ctx = feedback;
-    for (size_t i = 0; paths && i < a->config->processor.rules_n; i++)
-        paths[i] = a->config->processor.rules[i].path;
+        rc = record_of(a, kit.reading.returnpath, &arena, &record, &e);
     if (rc == 0)
-        rc = classifier_load(paths, a->config->processor.rules_n, &reading.classifier, &e);
-    if (rc == 0)
-        rc = record_of(a, reading.returnpath, &arena, &record, &e);
-    if (rc == 0) {
-        report_init();
-        rc = reading_message(&reading, &arena, &record, &m, &e);
-    }
+        rc = reading_message(&kit.reading, &arena, &record, &m, &e);
     if (rc == 0)
         rc = people_open(a->config, &people, &e);
     if (rc == 0)
@@ -202,10 +163,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     if (rc == 0)
         rc = db_set_aside_retried(a->db, &m, &e);
     people_close(&people);
-    classifier_free(reading.classifier);
-    feedback_free(feedback);
-    returnpath_reader_free(reading.returnpath);
-    free(paths);
+    reading_close(&kit);
     arena_free(&arena);
     return rc < 0 ? command_fail(l, EXIT_NO, "%s: stays set aside: %s", l->args[0], e.text)
                   : EXIT_GOOD;

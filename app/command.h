@@ -8,7 +8,7 @@
 #include "app/config.h"
 
 enum { EXIT_GOOD = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
-enum { COMMAND_OPTIONS_MAX = 14 };
+enum { COMMAND_OPTIONS_MAX = 16 };
 
 struct command_option {
     const char *name;  /* "--config" */
@@ -49,6 +49,7 @@ extern const struct command commands_feed[];
 extern const struct command commands_import[];
 extern const struct command commands_export[];
 extern const struct command commands_volume[];
+extern const struct command commands_ingest[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_report[];
 extern const struct command commands_status[];

@@ -25,16 +25,23 @@ static void random_bytes(uint8_t *p, size_t n)
     memcpy(p, pool + left, n);
 }
 
-struct id id_make(int64_t time)
+struct id id_derive(int64_t time, const uint8_t seed[8])
 {
     struct id id;
     uint64_t ms = time > 0 ? (uint64_t)time / 1000 : 0;
     for (size_t i = 0; i < 6; i++)
         id.b[i] = (uint8_t)(ms >> (40 - 8 * i));
-    random_bytes(id.b + 6, 8);
+    memcpy(id.b + 6, seed, 8);
     id.b[6] = (uint8_t)(0x70 | (id.b[6] & 0x0f));
     id.b[8] = (uint8_t)(0x80 | (id.b[8] & 0x3f));
     return id_with_ordinal(id, 0);
+}
+
+struct id id_make(int64_t time)
+{
+    uint8_t seed[8];
+    random_bytes(seed, sizeof(seed));
+    return id_derive(time, seed);
 }
 
 struct id id_random(void)

@@ -17,6 +17,10 @@ enum { ID_TEXT = 37, ID_ORDINAL_MAX = 65535 };
  * from the kernel, which blocks only before it is seeded at boot. Thread-safe. */
 struct id id_make(int64_t time);
 
+/* The id of what did not come through a journal: always the same for one time and seed, which is a
+ * digest of all that makes it what it is. */
+struct id id_derive(int64_t time, const uint8_t seed[8]);
+
 /* A random id without a time (version 4), for a journal. */
 struct id id_random(void);
 

@@ -1,5 +1,7 @@
 #include "db/content.h"
 
+#include "db/db.h"
+
 #include <errno.h>
 #include <openssl/evp.h>
 #include <unistd.h>
@@ -46,4 +48,20 @@ int content_of_file(int fd, struct str more, uint8_t ret[CONTENT_HASH])
          EVP_DigestFinal_ex(c, ret, NULL) == 1;
     EVP_MD_CTX_free(c);
     return rc < 0 ? rc : ok ? 0 : -ENOMEM;
+}
+
+bool db_id_of(int64_t received_at, const struct str *parts, size_t n, struct id *ret)
+{
+    uint8_t digest[CONTENT_HASH];
+    if (!hash(parts, n, digest))
+        return false;
+    *ret = id_derive(received_at, digest);
+    return true;
+}
+
+_Static_assert(CONTENT_HASH == (int)DB_SOURCE, "one digest for both");
+
+bool db_source_of(const struct str *parts, size_t n, uint8_t ret[DB_SOURCE])
+{
+    return hash(parts, n, ret);
 }

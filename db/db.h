@@ -94,6 +94,41 @@ int db_write(struct db *db, const struct db_lane *lane, struct db_position from,
              const struct db_message *messages, size_t n, struct db_position *ret_position,
              struct db_written *ret, struct err *e);
 
+/* The id of a message that came through no journal: the same for the same time and parts, in their
+ * order. False when the library that hashes fails. */
+bool db_id_of(int64_t received_at, const struct str *parts, size_t n, struct id *ret);
+
+/* How many of the messages that were told to db_ingest went where. */
+struct db_ingested {
+    size_t written; /* new rows */
+    size_t known;   /* stood already: nothing changed */
+    size_t refused; /* by the server; told to db_refused_fn */
+};
+/* A message that the server refused: its place in messages, and the server's words. */
+typedef void (*db_refused_fn)(void *ctx, size_t at, const struct err *why);
+
+/* Writes messages that came through no journal, in transactions as db_write makes them. Whoever
+ * writes the same messages again changes nothing, so after -EAGAIN all of them may be. */
+int db_ingest(struct db *db, struct str node, const struct db_message *messages, size_t n,
+              db_refused_fn refused, void *ctx, struct db_ingested *ret, struct err *e);
+
+/* A delivery that the sender told of. Strings may be absent: none is set. */
+struct db_delivery {
+    struct str key; /* address_key */
+    struct str tenant;
+    struct str stream;
+    int64_t time;
+};
+/* A log is known by a digest of its first delivery: how many of its deliveries were told. */
+enum { DB_SOURCE = 32 };
+bool db_source_of(const struct str *parts, size_t n, uint8_t ret[DB_SOURCE]);
+int db_log_told(struct db *db, const uint8_t source[DB_SOURCE], uint64_t *ret, struct err *e);
+/* Tells the next ones, at most DB_DELIVERIES_MAX in one call; `before` were told before, now is the
+ * time. -ESTALE: the log does not stand there, since somebody else reads it. */
+enum { DB_DELIVERIES_MAX = 10000 };
+int db_log_delivered(struct db *db, const uint8_t source[DB_SOURCE], uint64_t before, int64_t now,
+                     const struct db_delivery *list, size_t n, struct err *e);
+
 /* Lets events act that waited for their row in table sent, since `now` (microseconds) less an hour,
  * and whose row is there after all: the writer's and the sender's transactions ran at once. At most
  * some thousand of them; to be called each minute. *ret is how many. */

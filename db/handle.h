@@ -7,9 +7,10 @@
 
 struct db {
     struct pg *pg;
-    struct rows rows;     /* kept between batches for their memory */
-    char write_sql[1024]; /* lane_move, then write_messages */
-    char retry_sql[1024]; /* set_aside_take, then write_messages */
+    struct rows rows;      /* kept between batches for their memory */
+    char write_sql[1024];  /* lane_move, then write_messages */
+    char retry_sql[1024];  /* set_aside_take, then write_messages */
+    char ingest_sql[1024]; /* write_messages */
 
     /* As db_schema_check found it. */
     unsigned schema_version;

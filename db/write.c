@@ -1,4 +1,5 @@
 #include "base/require.h"
+#include "db/halving.h"
 #include "db/handle.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ int db_open(const char *conninfo, struct db **ret, struct err *e)
              8, ") END");
     rows_sql(db->retry_sql, sizeof(db->retry_sql), "SELECT bouncemx.write_messages(taken.node, ", 2,
              ") FROM bouncemx.set_aside_take($1) AS taken (node) WHERE taken.node IS NOT NULL");
+    rows_sql(db->ingest_sql, sizeof(db->ingest_sql), "SELECT bouncemx.write_messages($1, ", 2, ")");
     int rc = pg_open(conninfo, &db->pg, e);
     if (rc < 0) {
         db_free(db);
@@ -144,26 +146,6 @@ static int write_once(struct db *db, const struct db_lane *lane, struct db_posit
     return rc;
 }
 
-/* Where the search for the message that is refused stands. */
-struct halving {
-    size_t limit; /* how many to try at once */
-    size_t until; /* somewhere before it is one that is refused; 0: not known of any */
-};
-
-static void halving_written(struct halving *h, size_t at)
-{
-    if (at < h->until)
-        h->limit = (h->until - at + 1) / 2;
-    else
-        h->limit = h->limit > SIZE_MAX / 2 ? SIZE_MAX : h->limit * 2;
-}
-
-/* Where one is refused others are likely: from 1 it grows again with each success. */
-static void halving_found(struct halving *h)
-{
-    *h = (struct halving){.limit = 1};
-}
-
 int db_write(struct db *db, const struct db_lane *lane, struct db_position from,
              const struct db_message *messages, size_t n, struct db_position *ret_position,
              struct db_written *ret, struct err *e)
@@ -177,7 +159,7 @@ int db_write(struct db *db, const struct db_lane *lane, struct db_position from,
         struct refusal refusal = {0};
         int rc = write_once(db, lane, *ret_position, messages + at, k, &refusal);
         if (rc == -EINVAL && k > 1) {
-            h = (struct halving){.limit = k / 2, .until = at + k};
+            halving_refused(&h, at, k);
             continue;
         }
         if (rc == -EINVAL) {

@@ -22,6 +22,7 @@ BEGIN ATOMIC
         ('erased_of|erasures_of|is_erased|policy_(run|with|preview)', '{reader,admin}', true),
         -- One message at a time: the table itself is not for readers.
         ('evidence_of', '{reader,admin}', true),
+        ('log_told_of|log_delivered', '{writer,admin}', true),
         ('set_aside_one', '{admin}', false),
         -- What people do.
         ('set_aside_take|suppression_(add|remove)|undo_event|erase|erase_mentioned|allow|disallow|delivered|breaker_release',

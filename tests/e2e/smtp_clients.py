@@ -3,6 +3,7 @@
 for an unknown local user becomes an event and a suppression."""
 import email.message
 import email.policy
+import json
 import shutil
 import smtplib
 import subprocess
@@ -148,7 +149,20 @@ def postfix(setup):
     expect("unknown user" in text, f"`suppression get` does not show the words:\n{text}")
     shown = setup.command("show", ident).out
     expect("Reporting-MTA: dns; relay.example.test" in shown, f"`show` lacks the mail:\n{shown[:800]}")
+    from_its_log(setup, server.log, unknown)
     return words
+
+
+def from_its_log(setup, log, unknown):
+    """Postfix's own log tells the same: once, however often it is read; its report is no mail."""
+    for written in (1, 0):
+        done = json.loads(setup.command("ingest", "--from", "postfix-log", "--json", log).out)
+        expect((done["bounced"], done["written"], done["known"]) == (1, written, 1 - written), done)
+        expect((done["delivered"], done["reports"], done["unreadable"]) == (0, 1, 0), done)
+    rows = setup.pg.sql("select e.source, e.verification, e.class, e.category, e.status, "
+                        "e.original_message_id from bouncemx.event e where "
+                        f"e.address_key = '{unknown}' and source = 'log'")
+    expect(rows == [["log", "log", "hard", "bad_mailbox", "5.1.1", "genuine@example.test"]], rows)
 
 
 def test(setup):

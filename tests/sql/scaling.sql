@@ -15,7 +15,7 @@ CREATE TEMP TABLE small (relname name);
 INSERT INTO small VALUES
     ('policy'), ('breaker_policy'), ('domain_operator'), ('allowed'), ('volume'), ('schema_migration'),
     ('lane_position'), ('set_aside'), ('feed'), ('feed_state'), ('breaker_hour'), ('breaker_state'), ('audit'),
-    ('import_job'), ('maintenance'),
+    ('import_job'), ('log_told'), ('maintenance'),
     -- Roll-ups: a few rows an hour.
     ('event_hourly'), ('message_hourly'), ('diagnostic_daily'), ('block_daily'), ('attempt_daily'), ('complaint_daily'),
     ('latency_daily');

@@ -34,8 +34,8 @@ FOREIGN = [
     (r"libpq-fe\.h|libpq/.*|postgres_ext\.h", ["db/pg.c"]),
     (r"curl/.*", ["deliver/relay.c", "app/fetch.c"]),
     (r"yaml\.h", ["app/config.c"]),
-    (r"jansson\.h", ["app/json.c"]),
-    (r"csv\.h", ["app/csv.c"]),
+    (r"jansson\.h", ["app/json.c", "ingest/kumomta.c"]),
+    (r"csv\.h", ["app/csv.c", "ingest/powermta.c"]),
     (r"unbound\.h|ares\.h|getdns/.*", ["resolver/resolver.c"]),
 ]
 

@@ -20,7 +20,7 @@ GROUPS = (
     (3, "Journals", "#f4f4f4", ("lane_position", "set_aside")),
     (0, "Reports", "#f4f4f4", ("event_hourly", "message_hourly", "diagnostic_daily", "block_daily", "attempt_daily",
                                "complaint_daily", "latency_daily", "volume")),
-    (3, "The house", "#f4f4f4", ("schema_migration", "maintenance", "audit", "import_job")),
+    (3, "The house", "#f4f4f4", ("schema_migration", "maintenance", "audit", "import_job", "log_told")),
 )
 # Columns that name a row of another table; PostgreSQL is not told, since partitions come and go.
 POINTS_TO = {"event_id": "event", "last_event_id": "event", "change_id": "suppression_change",

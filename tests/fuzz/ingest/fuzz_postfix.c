@@ -1,0 +1,9 @@
+#include "lines.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    lines_check(INGEST_POSTFIX, str_of(data, size));
+    return 0;
+}
