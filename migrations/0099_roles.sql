@@ -16,7 +16,7 @@ BEGIN ATOMIC
         -- What `status` and `drain` of an MX host ask.
         ('lanes|counts|unmatched|maintenance_shown|feed_position', '{writer,reader,admin}', true),
         -- Reading. With the caller's own rights, so that they can become a part of his query.
-        ('suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|actor',
+        ('suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|volumes|actor',
          '{reader,admin}', false),
         ('feed_(home|is_home|cursor|place|fresh|after)', '{reader,admin}', false),
         ('erased_of|erasures_of|policy_(run|with|preview)', '{reader,admin}', true),
