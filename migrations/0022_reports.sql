@@ -224,13 +224,13 @@ CREATE FUNCTION bouncemx.report_blocks(since timestamptz, until timestamptz, the
                    timestamptz, event_id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT b.day, nullif(b.listed_address, ''), nullif(b.blocklist, ''), nullif(b.lookup_url, ''), nullif(b.mx_operator, ''),
+    SELECT b.day, nullif(b.listed_address, ''), nullif(b.blocklist, ''), (array_agg(nullif(b.lookup_url, '') ORDER BY b.lookup_url = '', b.last_at DESC))[1], nullif(b.mx_operator, ''),
            b.category::bouncemx.bounce_category, sum(b.events)::bigint, sum(b.verified)::bigint, min(b.first_at),
            max(b.last_at), (array_agg(b.sample_event_id ORDER BY b.last_at DESC))[1]
       FROM bouncemx.block_daily b
      WHERE b.day >= bouncemx.day_of(since) AND b.day < bouncemx.days_until(until) AND (the_stream IS NULL OR b.stream = the_stream)
-     GROUP BY b.day, b.listed_address, b.blocklist, b.lookup_url, b.mx_operator, b.category
-     ORDER BY b.day DESC, 7 DESC, b.listed_address, b.blocklist, b.lookup_url, b.mx_operator, b.category;
+     GROUP BY b.day, b.listed_address, b.blocklist, b.mx_operator, b.category
+     ORDER BY b.day DESC, 7 DESC, b.listed_address, b.blocklist, b.mx_operator, b.category;
 END;
 COMMENT ON FUNCTION bouncemx.report_blocks(timestamptz, timestamptz, text) IS 'Refusals of ourselves (class block) by day (UTC): the address of ours that they name, whose list it stands on, the page to look at, who runs the refusing host, and why. verified: how many of them are proven; the others may be forged. event_id: the latest, for `bouncemx show`.';
 CREATE VIEW bouncemx.v_block_events AS

@@ -16,10 +16,10 @@ BEGIN ATOMIC
         -- What `status` and `drain` of an MX host ask.
         ('lanes|counts|unmatched|maintenance_shown|feed_position', '{writer,reader,admin}', true),
         -- Reading. With the caller's own rights, so that they can become a part of his query.
-        ('suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|volumes|actor',
+        ('volumes|suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|actor|allowed_list|weeks_kept',
          '{reader,admin}', false),
         ('feed_(home|is_home|cursor|place|fresh|after)', '{reader,admin}', false),
-        ('erased_of|erasures_of|policy_(run|with|preview)', '{reader,admin}', true),
+        ('erased_of|erasures_of|is_erased|policy_(run|with|preview)', '{reader,admin}', true),
         -- One message at a time: the table itself is not for readers.
         ('evidence_of', '{reader,admin}', true),
         ('set_aside_one', '{admin}', false),
