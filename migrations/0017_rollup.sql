@@ -27,6 +27,31 @@ COMMENT ON COLUMN bouncemx.event_hourly.events IS 'How many events.';
 COMMENT ON COLUMN bouncemx.event_hourly.verified IS 'How many of them are proven.';
 COMMENT ON COLUMN bouncemx.event_hourly.suppressed IS 'How many of them made a row of the list, one that waits included.';
 
+CREATE TABLE bouncemx.event_daily (
+    day         date NOT NULL,
+    tenant      text NOT NULL,
+    stream      text NOT NULL,
+    mx_operator text NOT NULL,
+    kind        bouncemx.event_kind NOT NULL,
+    class       text NOT NULL,
+    category    text NOT NULL,
+    events      bigint NOT NULL,
+    verified    bigint NOT NULL,
+    suppressed  bigint NOT NULL,
+    PRIMARY KEY (day, tenant, stream, mx_operator, kind, class, category)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE bouncemx.event_daily IS 'Events by day: what event_hourly says of the hours of each, for whole days in a twentieth of the rows.';
+COMMENT ON COLUMN bouncemx.event_daily.day IS 'The day of receipt, UTC.';
+COMMENT ON COLUMN bouncemx.event_daily.tenant IS 'Tenant; empty: none is set.';
+COMMENT ON COLUMN bouncemx.event_daily.stream IS 'Stream; empty: none is set.';
+COMMENT ON COLUMN bouncemx.event_daily.mx_operator IS 'Who runs the mail host that spoke; empty: not known.';
+COMMENT ON COLUMN bouncemx.event_daily.kind IS 'What is reported.';
+COMMENT ON COLUMN bouncemx.event_daily.class IS 'Class of a bounce; empty: it is none.';
+COMMENT ON COLUMN bouncemx.event_daily.category IS 'Its category; empty: it is none.';
+COMMENT ON COLUMN bouncemx.event_daily.events IS 'How many events.';
+COMMENT ON COLUMN bouncemx.event_daily.verified IS 'How many of them are proven.';
+COMMENT ON COLUMN bouncemx.event_daily.suppressed IS 'How many of them made a row of the list, one that waits included.';
+
 -- Campaigns and rules by day and apart from each other: together with the hour they would make nearly a
 -- row an event.
 CREATE TABLE bouncemx.campaign_daily (
@@ -252,6 +277,21 @@ BEGIN
        SET events = h.events + excluded.events, verified = h.verified + excluded.verified,
            suppressed = h.suppressed + excluded.suppressed;
 
+    INSERT INTO bouncemx.event_daily AS d (
+        day, tenant, stream, mx_operator, kind, class, category, events, verified, suppressed)
+    SELECT (e.received_at AT TIME ZONE 'UTC')::date, e.tenant, e.stream, coalesce(e.mx_operator, ''),
+           e.kind::bouncemx.event_kind, coalesce(e.class, ''), coalesce(e.category, ''), count(*),
+           count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)),
+           count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending'))
+      FROM unnest(e_received_at, e_tenant, e_stream, e_mx_operator, e_kind, e_class, e_category, e_verification, effects)
+           e (received_at, tenant, stream, mx_operator, kind, class, category, verification, effect)
+     WHERE e.effect <> 'flood'
+     GROUP BY 1, 2, 3, 4, 5, 6, 7
+     ORDER BY 1, 2, 3, 4, 5, 6, 7
+    ON CONFLICT (day, tenant, stream, mx_operator, kind, class, category) DO UPDATE
+       SET events = d.events + excluded.events, verified = d.verified + excluded.verified,
+           suppressed = d.suppressed + excluded.suppressed;
+
     -- A campaign that anybody may make up must not make rows.
     INSERT INTO bouncemx.campaign_daily AS c (
         day, tenant, stream, campaign, kind, class, events, suppressed, first_at, last_at)
@@ -386,7 +426,7 @@ COMMENT ON FUNCTION bouncemx.roll_up(
     uuid[], timestamptz[], text[], text[], text[], text[], text[], text[], text[], text[], text[], bigint[],
     text[], text[], text[], text[], text[], timestamptz[], bouncemx.event_effect[], uuid[], text[], text[],
     text[], text[], text[])
-    IS 'Counts the events of a batch that were kept (effects: NULL of one that was not) in event_hourly, campaign_daily, rule_daily, diagnostic_daily, block_daily, attempt_daily, complaint_daily and latency_daily, for write_messages. Arrays e_*, sent_at and effects have one element an event, m_* one a message.';
+    IS 'Counts the events of a batch that were kept (effects: NULL of one that was not) in event_hourly, event_daily, campaign_daily, rule_daily, diagnostic_daily, block_daily, attempt_daily, complaint_daily and latency_daily, for write_messages. Arrays e_*, sent_at and effects have one element an event, m_* one a message.';
 
 CREATE FUNCTION bouncemx.forget_rolled_up(before_day date) RETURNS bigint
     LANGUAGE plpgsql AS $$

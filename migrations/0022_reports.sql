@@ -43,6 +43,30 @@ CREATE FUNCTION bouncemx.complaint_level(rate numeric) RETURNS text
     RETURN bouncemx.level_of(rate, 0.1, 0.3);
 COMMENT ON FUNCTION bouncemx.complaint_level(numeric) IS 'warn from 0.1 percent on, red from 0.3 (what Gmail asks for).';
 
+CREATE FUNCTION bouncemx.events_counted(since timestamptz, until timestamptz, the_stream text)
+    RETURNS TABLE (day date, mx_operator text, kind bouncemx.event_kind, class text, category text, events bigint,
+                   verified bigint, suppressed bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT d.day, d.mx_operator, d.kind, d.class, d.category, d.events, d.verified, d.suppressed
+      FROM bouncemx.event_daily d
+     WHERE d.day >= bouncemx.days_until(date_trunc('hour', since, 'UTC')) AND d.day < bouncemx.day_of(until)
+       AND (the_stream IS NULL OR d.stream = the_stream)
+     UNION ALL
+    SELECT bouncemx.day_of(h.hour), h.mx_operator, h.kind, h.class, h.category, h.events, h.verified, h.suppressed
+      FROM bouncemx.event_hourly h
+     WHERE h.hour >= date_trunc('hour', since, 'UTC')
+       AND h.hour < least(until, bouncemx.begin_of(bouncemx.days_until(date_trunc('hour', since, 'UTC'))))
+       AND (the_stream IS NULL OR h.stream = the_stream)
+     UNION ALL
+    SELECT bouncemx.day_of(h.hour), h.mx_operator, h.kind, h.class, h.category, h.events, h.verified, h.suppressed
+      FROM bouncemx.event_hourly h
+     WHERE h.hour >= greatest(bouncemx.begin_of(bouncemx.day_of(until)),
+                              bouncemx.begin_of(bouncemx.days_until(date_trunc('hour', since, 'UTC'))))
+       AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream);
+END;
+COMMENT ON FUNCTION bouncemx.events_counted(timestamptz, timestamptz, text) IS 'What came in the hours of a time: whole days from event_daily, the hours before and behind them from event_hourly.';
+
 CREATE FUNCTION bouncemx.report_operator(since timestamptz, until timestamptz, the_stream text)
     RETURNS TABLE (mx_operator text, bounces bigint, hard bigint, soft bigint, transient bigint, block
                    bigint, other bigint, complaints bigint, suppressed bigint, sent bigint, bounce_rate numeric, level
@@ -61,19 +85,16 @@ BEGIN ATOMIC
                coalesce(sum(h.events) FILTER (WHERE h.class IN ('message', 'local', 'unknown')), 0)::bigint AS other,
                coalesce(sum(h.events) FILTER (WHERE h.kind = 'complaint'), 0)::bigint AS complaints,
                coalesce(sum(h.suppressed), 0)::bigint AS suppressed
-              FROM bouncemx.event_hourly h
-             WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream)
-               AND h.kind IN ('bounce', 'complaint')
+              FROM bouncemx.events_counted(since, until, the_stream) h
+             WHERE h.kind IN ('bounce', 'complaint')
              GROUP BY h.mx_operator) e
       -- Volume is told by day, so what is held against it are the bounces of whole days.
       FULL JOIN (
            SELECT v.mx_operator, sum(v.sent)::bigint AS sent, coalesce(sum(b.bounces), 0)::bigint AS bounces
              FROM bouncemx.volume v
-             LEFT JOIN (SELECT bouncemx.day_of(h.hour) AS day, h.tenant, h.stream, h.mx_operator,
-                               sum(h.events) AS bounces
-                          FROM bouncemx.event_hourly h
-                         WHERE h.hour >= bouncemx.begin_of(bouncemx.day_of(since))
-                           AND h.hour < bouncemx.begin_of(bouncemx.days_until(until)) AND h.kind = 'bounce'
+             LEFT JOIN (SELECT d.day, d.tenant, d.stream, d.mx_operator, sum(d.events) AS bounces
+                          FROM bouncemx.event_daily d
+                         WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND d.kind = 'bounce'
                          GROUP BY 1, 2, 3, 4) b USING (day, tenant, stream, mx_operator)
             WHERE v.mx_operator <> '' AND v.day >= bouncemx.day_of(since) AND v.day < bouncemx.days_until(until)
               AND (the_stream IS NULL OR v.stream = the_stream)
@@ -140,11 +161,10 @@ CREATE FUNCTION bouncemx.report_reasons(since timestamptz, until timestamptz, th
                    verified bigint, suppressed bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT bouncemx.day_of(h.hour) AS day, h.kind, nullif(h.class, ''), nullif(h.category, ''), sum(h.events)::bigint,
+    SELECT h.day, h.kind, nullif(h.class, ''), nullif(h.category, ''), sum(h.events)::bigint,
            sum(h.verified)::bigint, sum(h.suppressed)::bigint
-      FROM bouncemx.event_hourly h
-     WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream)
-     GROUP BY 1, h.kind, h.class, h.category
+      FROM bouncemx.events_counted(since, until, the_stream) h
+     GROUP BY h.day, h.kind, h.class, h.category
      ORDER BY 1 DESC, 5 DESC, h.kind, h.category;
 END;
 COMMENT ON FUNCTION bouncemx.report_reasons(timestamptz, timestamptz, text) IS 'What came in, by day (UTC), kind and category.';
@@ -177,6 +197,7 @@ BEGIN ATOMIC
                sum(c.events) OVER before_it AS sum, sum(c.events * c.events) OVER before_it AS squares
           FROM counted c
          CROSS JOIN (SELECT min(h.hour) AS hour FROM bouncemx.event_hourly h) b
+         WHERE (c.mx_operator, c.category) IN (SELECT t.mx_operator, t.category FROM counted t WHERE t.events >= 10)
         WINDOW before_it AS (PARTITION BY c.mx_operator, c.category, c.clock ORDER BY c.hour
                              RANGE BETWEEN interval '672 hours' PRECEDING AND interval '24 hours' PRECEDING)),
     -- A median is never further from the mean than the standard deviation: few hours are left to sort for.
@@ -367,13 +388,13 @@ BEGIN ATOMIC
            bouncemx.percent(c.complaints, v.sent), bouncemx.complaint_level(bouncemx.percent(c.complaints, v.sent))
       FROM bouncemx.volume v
       LEFT JOIN (
-           SELECT bouncemx.day_of(h.hour) AS day, h.tenant, h.stream, h.mx_operator, grouping(h.mx_operator) AS of_all,
+           SELECT h.day, h.tenant, h.stream, h.mx_operator, grouping(h.mx_operator) AS of_all,
                   coalesce(sum(h.events) FILTER (WHERE h.kind = 'bounce'), 0)::bigint AS bounces,
                   coalesce(sum(h.events) FILTER (WHERE h.kind = 'complaint'), 0)::bigint AS complaints
-             FROM bouncemx.event_hourly h
-            WHERE h.hour >= bouncemx.begin_of(bouncemx.day_of(since)) AND h.hour < bouncemx.begin_of(bouncemx.days_until(until))
+             FROM bouncemx.event_daily h
+            WHERE h.day >= bouncemx.day_of(since) AND h.day < bouncemx.days_until(until)
               AND (the_stream IS NULL OR h.stream = the_stream) AND h.kind IN ('bounce', 'complaint')
-            GROUP BY GROUPING SETS ((1, h.tenant, h.stream, h.mx_operator), (1, h.tenant, h.stream))) e
+            GROUP BY GROUPING SETS ((h.day, h.tenant, h.stream, h.mx_operator), (h.day, h.tenant, h.stream))) e
         ON e.day = v.day AND e.tenant = v.tenant AND e.stream = v.stream
        AND coalesce(e.mx_operator, '') = v.mx_operator AND e.of_all = (v.mx_operator = '')::integer
      CROSS JOIN LATERAL (
@@ -569,7 +590,7 @@ CREATE OR REPLACE FUNCTION bouncemx.counts()
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'messages', (SELECT coalesce(sum(h.messages), 0)::bigint FROM bouncemx.message_hourly h)
-    UNION ALL SELECT 'events', (SELECT coalesce(sum(h.events), 0)::bigint FROM bouncemx.event_hourly h)
+    UNION ALL SELECT 'events', (SELECT coalesce(sum(d.events), 0)::bigint FROM bouncemx.event_daily d)
     UNION ALL SELECT 'suppressions', (SELECT count(*) FROM bouncemx.suppression)
     UNION ALL SELECT 'set_aside', (SELECT count(*) FROM bouncemx.set_aside);
 END;

@@ -1,7 +1,7 @@
 -- Each report on small exact data: counts by operator, campaign, reason, rule, words; rates; latency.
 BEGIN;
 \ir support/put.psql
-SELECT plan(38);
+SELECT plan(39);
 SELECT bouncemx.ensure_partitions('2026-03-01', '2026-03-31') > 0 AND NULL \g /dev/null
 INSERT INTO bouncemx.sent (day, id, recipient, stream, sent_at)
 SELECT '2026-03-04', 'sentid' || translate(lpad(n::text, 7, '0'), '0123456789', 'abcdefghij'), 'l' || n || '@x.example', 's1', '2026-03-04 00:00:00Z' FROM generate_series(1, 100) n;
@@ -49,6 +49,11 @@ SELECT results_eq($$SELECT day, kind::text, class, category, events, verified, s
              ('2026-03-04', 'bounce', 'hard', 'bad_mailbox', 2, 2, 2), ('2026-03-04', 'bounce', 'soft', 'mailbox_full', 1, 1, 0)$$, 'reasons by day');
 SELECT set_eq($$SELECT day, kind, category, events, verified FROM bouncemx.v_reason_daily$$,
     $$SELECT received_at::date, kind, category::text, count(*) AS n, count(*) FILTER (WHERE verified) AS v FROM bouncemx.event GROUP BY 1, 2, 3$$, 'as counted directly');
+
+-- Days and the hours beside them: no hour is lost or counted twice.
+SELECT is_empty($$SELECT a, b FROM generate_series(timestamptz '2026-03-04 09:30Z', '2026-03-05 05:30Z', '90 minutes') a, generate_series(timestamptz '2026-03-04 00:00Z', '2026-03-06 00:00Z', '90 minutes') b
+    WHERE a < b AND (SELECT coalesce(sum(events), 0) FROM bouncemx.report_reasons(a, b, NULL))
+          <> (SELECT coalesce(sum(events), 0) FROM bouncemx.event_hourly WHERE hour < b AND hour + interval '1 hour' > a)$$, 'of any time the hours that have a part in it');
 
 -- ---- words
 PREPARE words AS SELECT fingerprint, events, share, verified, mx_operator, status, category, rule, first_at, last_at, sample, event_id FROM bouncemx.report_diagnostics('2026-03-04', '2026-03-06', NULL);
