@@ -52,6 +52,19 @@ COMMENT ON COLUMN bouncemx.event_daily.events IS 'How many events.';
 COMMENT ON COLUMN bouncemx.event_daily.verified IS 'How many of them are proven.';
 COMMENT ON COLUMN bouncemx.event_daily.suppressed IS 'How many of them made a row of the list, one that waits included.';
 
+CREATE TABLE bouncemx.bounce_hourly (
+    hour        timestamptz NOT NULL,
+    mx_operator text NOT NULL,
+    category    text NOT NULL,
+    events      bigint NOT NULL,
+    PRIMARY KEY (hour, mx_operator, category)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE bouncemx.bounce_hourly IS 'Bounces by hour, of all tenants and streams together: what spikes are looked for in.';
+COMMENT ON COLUMN bouncemx.bounce_hourly.hour IS 'The hour of receipt, by its begin.';
+COMMENT ON COLUMN bouncemx.bounce_hourly.mx_operator IS 'Who runs the mail host that spoke; empty: not known.';
+COMMENT ON COLUMN bouncemx.bounce_hourly.category IS 'Why.';
+COMMENT ON COLUMN bouncemx.bounce_hourly.events IS 'How many events.';
+
 -- Campaigns and rules by day and apart from each other: together with the hour they would make nearly a
 -- row an event.
 CREATE TABLE bouncemx.campaign_daily (
@@ -292,6 +305,16 @@ BEGIN
        SET events = d.events + excluded.events, verified = d.verified + excluded.verified,
            suppressed = d.suppressed + excluded.suppressed;
 
+    INSERT INTO bouncemx.bounce_hourly AS b (hour, mx_operator, category, events)
+    SELECT date_trunc('hour', e.received_at, 'UTC'), coalesce(e.mx_operator, ''), coalesce(e.category, ''), count(*)
+      FROM unnest(e_received_at, e_mx_operator, e_kind, e_category, effects)
+           e (received_at, mx_operator, kind, category, effect)
+     WHERE e.kind = 'bounce' AND e.effect <> 'flood'
+     GROUP BY 1, 2, 3
+     ORDER BY 1, 2, 3
+    ON CONFLICT (hour, mx_operator, category) DO UPDATE
+       SET events = b.events + excluded.events;
+
     -- A campaign that anybody may make up must not make rows.
     INSERT INTO bouncemx.campaign_daily AS c (
         day, tenant, stream, campaign, kind, class, events, suppressed, first_at, last_at)
@@ -426,7 +449,7 @@ COMMENT ON FUNCTION bouncemx.roll_up(
     uuid[], timestamptz[], text[], text[], text[], text[], text[], text[], text[], text[], text[], bigint[],
     text[], text[], text[], text[], text[], timestamptz[], bouncemx.event_effect[], uuid[], text[], text[],
     text[], text[], text[])
-    IS 'Counts the events of a batch that were kept (effects: NULL of one that was not) in event_hourly, event_daily, campaign_daily, rule_daily, diagnostic_daily, block_daily, attempt_daily, complaint_daily and latency_daily, for write_messages. Arrays e_*, sent_at and effects have one element an event, m_* one a message.';
+    IS 'Counts the events of a batch that were kept (effects: NULL of one that was not) in event_hourly, event_daily, bounce_hourly, campaign_daily, rule_daily, diagnostic_daily, block_daily, attempt_daily, complaint_daily and latency_daily, for write_messages. Arrays e_*, sent_at and effects have one element an event, m_* one a message.';
 
 CREATE FUNCTION bouncemx.forget_rolled_up(before_day date) RETURNS bigint
     LANGUAGE plpgsql AS $$

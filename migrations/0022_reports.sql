@@ -185,11 +185,14 @@ CREATE FUNCTION bouncemx.report_spikes(since timestamptz, until timestamptz, the
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH counted AS MATERIALIZED (
-        SELECT h.hour, extract(hour FROM h.hour AT TIME ZONE 'UTC') AS clock, h.mx_operator, h.category,
-               sum(h.events)::bigint AS events
+        SELECT b.hour, extract(hour FROM b.hour AT TIME ZONE 'UTC') AS clock, b.mx_operator, b.category, b.events
+          FROM bouncemx.bounce_hourly b
+         WHERE the_stream IS NULL AND b.hour >= date_trunc('hour', since, 'UTC') - interval '672 hours' AND b.hour < until
+         UNION ALL
+        SELECT h.hour, extract(hour FROM h.hour AT TIME ZONE 'UTC'), h.mx_operator, h.category, sum(h.events)::bigint
           FROM bouncemx.event_hourly h
-         WHERE h.hour >= date_trunc('hour', since, 'UTC') - interval '672 hours' AND h.hour < until
-           AND (the_stream IS NULL OR h.stream = the_stream) AND h.kind = 'bounce'
+         WHERE h.stream = the_stream AND h.hour >= date_trunc('hour', since, 'UTC') - interval '672 hours' AND h.hour < until
+           AND h.kind = 'bounce'
          GROUP BY h.hour, h.mx_operator, h.category),
     -- An hour of which nothing is counted had none, once there was anything at all.
     summed AS (

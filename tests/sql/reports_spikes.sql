@@ -3,7 +3,9 @@ BEGIN;
 SELECT plan(10);
 CREATE FUNCTION pg_temp.hour(at timestamptz, n bigint, the_stream text DEFAULT 's', operator text DEFAULT 'google', kind text DEFAULT 'bounce')
     RETURNS void LANGUAGE sql AS $$
-    INSERT INTO bouncemx.event_hourly VALUES (at, 't', the_stream, operator, kind::bouncemx.event_kind, 'hard', 'bad_mailbox', n, n, 0)$$;
+    INSERT INTO bouncemx.event_hourly VALUES (at, 't', the_stream, operator, kind::bouncemx.event_kind, 'hard', 'bad_mailbox', n, n, 0);
+    INSERT INTO bouncemx.bounce_hourly AS b SELECT at, operator, 'bad_mailbox', n WHERE kind = 'bounce'
+    ON CONFLICT (hour, mx_operator, category) DO UPDATE SET events = b.events + excluded.events$$;
 -- 28 days of 10, 12, 14, 10, ... at 08:00, and of much more an hour later: the median is 12, the deviation 2.
 SELECT pg_temp.hour('2026-06-01 08:00+00'::timestamptz + d * interval '1 day', 10 + 2 * (d % 3)),
        pg_temp.hour('2026-06-01 09:00+00'::timestamptz + d * interval '1 day', 500) FROM generate_series(0, 27) d \g /dev/null

@@ -1,7 +1,7 @@
 -- Roll-ups hold what a direct count of the events gives; of erased people nothing is written.
 BEGIN;
 \ir support/put.psql
-SELECT plan(24);
+SELECT plan(25);
 SELECT bouncemx.ensure_partitions('2026-03-01', '2026-03-31') > 0 AND NULL \g /dev/null
 INSERT INTO bouncemx.sent (day, id, recipient, sent_at) VALUES ('2026-03-01', 'abcdefghijklm', 's@x.example', '2026-03-01 00:00:00Z');
 SELECT pg_temp.put('{"n":1,"key":"a@x.example","operator":"google","at":"2026-03-04T10:00:00Z"}', '{"n":2,"key":"b@x.example","operator":"google","at":"2026-03-04T10:59:59Z"}',
@@ -21,6 +21,7 @@ CREATE FUNCTION pg_temp.direct() RETURNS TABLE (hour timestamptz, tenant text, s
 SELECT set_eq($$SELECT hour, tenant, stream, mx_operator, kind::text, class, category, events, verified, suppressed FROM bouncemx.event_hourly$$, $$SELECT * FROM pg_temp.direct()$$, 'by hour, as counted directly');
 SELECT set_eq($$SELECT * FROM bouncemx.event_daily$$, $$SELECT (hour AT TIME ZONE 'UTC')::date, tenant, stream, mx_operator, kind, class, category,
     sum(events)::bigint AS events, sum(verified)::bigint AS verified, sum(suppressed)::bigint AS suppressed FROM bouncemx.event_hourly GROUP BY 1, 2, 3, 4, 5, 6, 7$$, 'by day, as by hour');
+SELECT set_eq($$SELECT * FROM bouncemx.bounce_hourly$$, $$SELECT hour, mx_operator, category, sum(events)::bigint AS events FROM bouncemx.event_hourly WHERE kind = 'bounce' GROUP BY 1, 2, 3$$, 'bounces of all streams');
 SELECT is((SELECT events FROM bouncemx.event_hourly WHERE hour = '2026-03-04 10:00Z'), 3::bigint, 'two batches in one row, what came twice once');
 SELECT is((SELECT sum(events) FROM bouncemx.event_hourly), 10::numeric, 'each event once');
 SELECT results_eq($$SELECT day, mx_operator, category, listed_address, blocklist, lookup_url, events, verified, sample_event_id FROM bouncemx.block_daily$$,
@@ -40,7 +41,7 @@ CREATE TEMP TABLE before AS SELECT * FROM bouncemx.event_hourly;
 CREATE TEMP TABLE before_complaint AS SELECT * FROM bouncemx.complaint_daily;
 CREATE TEMP TABLE before_campaign AS SELECT * FROM bouncemx.campaign_daily;
 CREATE TEMP TABLE before_rule AS SELECT * FROM bouncemx.rule_daily;
-TRUNCATE bouncemx.event_hourly, bouncemx.event_daily, bouncemx.campaign_daily, bouncemx.rule_daily, bouncemx.block_daily, bouncemx.attempt_daily, bouncemx.complaint_daily, bouncemx.latency_daily;
+TRUNCATE bouncemx.event_hourly, bouncemx.event_daily, bouncemx.bounce_hourly, bouncemx.campaign_daily, bouncemx.rule_daily, bouncemx.block_daily, bouncemx.attempt_daily, bouncemx.complaint_daily, bouncemx.latency_daily;
 SELECT is(bouncemx.roll_up_stored('2026-03-01', '2026-03-06'), 10::bigint, 'rolled up afterwards');
 SELECT set_eq('SELECT * FROM bouncemx.event_hourly', 'SELECT * FROM before', 'to the same counts');
 SELECT set_eq('SELECT * FROM bouncemx.complaint_daily', 'SELECT * FROM before_complaint', 'of complaints too');
