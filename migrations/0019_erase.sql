@@ -266,7 +266,7 @@ COMMENT ON FUNCTION bouncemx.erase_mentioned(text, timestamptz, timestamptz) IS 
 CREATE FUNCTION bouncemx.weeks_kept() RETURNS TABLE (week bigint, since timestamptz, until timestamptz)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH begin AS (
+    WITH edge AS (
         SELECT '-infinity'::timestamptz AS at
         UNION
         SELECT to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC'
@@ -275,6 +275,6 @@ BEGIN ATOMIC
                                'bouncemx.sent'::regclass, 'bouncemx.token_seen'::regclass)
            AND c.relname ~ '_[0-9]{8}$')
     SELECT row_number() OVER (ORDER BY b.at), b.at, lead(b.at, 1, 'infinity') OVER (ORDER BY b.at)
-      FROM begin b ORDER BY b.at;
+      FROM edge b ORDER BY b.at;
 END;
 COMMENT ON FUNCTION bouncemx.weeks_kept() IS 'All of time, cut at the weeks of which there are partitions: what erase_mentioned is called with, one after the other.';

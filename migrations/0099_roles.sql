@@ -30,7 +30,7 @@ BEGIN ATOMIC
         -- Parts of the above, and what changes the schema: for the owner.
         ('act|use_up|suppress|resolve|judge|confirms|(score|strike|strikes)_.*|suppression_taken|policy_of|address_hash',
          '{}', false),
-        ('breaker_(opens|hold|let_go)|roll_up|roll_up_stored|forget_rolled_up|expire_address|forget_counts|erase_(messages|list)|move_from_default|drop_(partition|before|days_before)|feed_publish|grant_.*',
+        ('breaker_(opens|hold|let_go)|roll_up|roll_up_stored|forget_rolled_up|check_time|expire_address|forget_counts|erase_(messages|list)|move_from_default|drop_(partition|before|days_before)|feed_publish|grant_.*',
          '{}', false),
         -- For the sender, granted by hand to the role that it logs in as (docs/return-path.md).
         ('mint|mint_opaque|send', '{}', true),

@@ -13,17 +13,18 @@ import sys
 GROUPS = (
     (0, "What came in", "#eef3fb", ("message", "event", "evidence")),
     (1, "Whose it is", "#eef3fb", ("sent", "event_waiting", "token_seen", "content_seen", "token_flood")),
-    (1, "Journals", "#f4f4f4", ("lane_position", "set_aside")),
-    (2, "What counts", "#fdf6e3", ("policy", "address_score", "struck", "strike", "breaker_policy",
-                                   "breaker_hour", "breaker_state")),
-    (3, "The list", "#e6f4ea", ("suppression", "allowed", "erased")),
+    (1, "What suppresses", "#fdf6e3", ("policy", "address_score", "struck", "strike")),
+    (2, "The list", "#e6f4ea", ("suppression", "allowed", "erased")),
+    (2, "The circuit breaker", "#fdf6e3", ("breaker_policy", "breaker_hour", "breaker_state", "domain_operator")),
     (3, "The feed", "#e6f4ea", ("suppression_change", "feed", "feed_state")),
-    (2, "Reports", "#f4f4f4", ("event_hourly", "diagnostic_daily", "block_daily", "volume")),
-    (0, "The house", "#f4f4f4", ("schema_migration", "audit", "import_job")),
+    (3, "Journals", "#f4f4f4", ("lane_position", "set_aside")),
+    (0, "Reports", "#f4f4f4", ("event_hourly", "message_hourly", "diagnostic_daily", "block_daily", "attempt_daily",
+                               "complaint_daily", "latency_daily", "volume")),
+    (3, "The house", "#f4f4f4", ("schema_migration", "maintenance", "audit", "import_job")),
 )
 # Columns that name a row of another table; PostgreSQL is not told, since partitions come and go.
 POINTS_TO = {"event_id": "event", "last_event_id": "event", "change_id": "suppression_change",
-             "held_hour": "breaker_hour"}
+             "sample_event_id": "event", "unmatched_event_id": "event", "held_hour": "breaker_hour"}
 SHORT = {"timestamp with time zone": "timestamptz", "character varying": "varchar"}
 WIDTH, GAP, LINE, HEAD, SHOWN = 262, 14, 15, 22, 16
 
@@ -81,7 +82,7 @@ def box(x, y, name, partition, columns):
                         fill="#1a5fb4" if to and to != name else "#777"))
     if len(shown) < len(columns):
         out.append(text(x + 8, y + HEAD + 13 + len(shown) * LINE,
-                        f"and {len(columns) - len(shown)} more: \\d+ bouncemx.{name}", fill="#777"))
+                        f"and {len(columns) - len(shown)} more", fill="#777"))
     return height, out
 
 
