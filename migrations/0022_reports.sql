@@ -281,16 +281,22 @@ BEGIN ATOMIC
     WITH d AS (
         SELECT d.fingerprint, d.mx_operator, d.status, d.category, d.rule, sum(d.events)::bigint AS events,
                sum(d.verified)::bigint AS verified, min(d.first_at) AS first_at, max(d.last_at) AS last_at,
-               (array_agg(d.sample_event_id ORDER BY d.last_at DESC))[1] AS event_id,
                sum(sum(d.events)) OVER ()::bigint AS of_all
           FROM bouncemx.diagnostic_daily d
          WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND (the_stream IS NULL OR d.stream = the_stream)
          GROUP BY d.fingerprint, d.mx_operator, d.status, d.category, d.rule),
     top AS (
-        SELECT * FROM d ORDER BY d.events DESC, d.fingerprint, d.mx_operator, d.status LIMIT 100)
+        SELECT * FROM d ORDER BY d.events DESC, d.fingerprint, d.mx_operator, d.status LIMIT 100),
+    -- One for each of the few, afterwards: to keep it for all words would sort them all.
+    shown AS (
+        SELECT DISTINCT ON (t.fingerprint, t.mx_operator, t.status, t.category, t.rule) t.*, d.sample_event_id AS event_id
+          FROM top t
+          JOIN bouncemx.diagnostic_daily d USING (fingerprint, mx_operator, status, category, rule, last_at)
+         WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND (the_stream IS NULL OR d.stream = the_stream)
+         ORDER BY t.fingerprint, t.mx_operator, t.status, t.category, t.rule, d.sample_event_id DESC)
     SELECT t.fingerprint, t.events, bouncemx.percent(t.events, t.of_all), t.verified, nullif(t.mx_operator, ''),
            nullif(t.status, ''), nullif(t.category, ''), nullif(t.rule, ''), t.first_at, t.last_at, e.diagnostic, t.event_id
-      FROM top t
+      FROM shown t
       LEFT JOIN LATERAL (SELECT e.diagnostic FROM bouncemx.event e
                           WHERE e.id = t.event_id AND e.received_at >= t.first_at AND e.received_at <= t.last_at
                           LIMIT 1) e ON true
@@ -322,16 +328,22 @@ BEGIN ATOMIC
     WITH d AS (
         SELECT d.fingerprint, d.mx_operator, d.status, d.category, d.rule, sum(d.events)::bigint AS events,
                sum(d.verified)::bigint AS verified, min(d.first_at) AS first_at, max(d.last_at) AS last_at,
-               (array_agg(d.sample_event_id ORDER BY d.last_at DESC))[1] AS event_id,
                sum(sum(d.events)) OVER ()::bigint AS of_all
           FROM bouncemx.diagnostic_daily d
          WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND (the_stream IS NULL OR d.stream = the_stream)
          GROUP BY d.fingerprint, d.mx_operator, d.status, d.category, d.rule),
     top AS (
-        SELECT * FROM d WHERE d.category IN ('undetermined', '') ORDER BY d.events DESC, d.fingerprint, d.mx_operator, d.status LIMIT 100)
+        SELECT * FROM d WHERE d.category IN ('undetermined', '') ORDER BY d.events DESC, d.fingerprint, d.mx_operator, d.status LIMIT 100),
+    -- One for each of the few, afterwards: to keep it for all words would sort them all.
+    shown AS (
+        SELECT DISTINCT ON (t.fingerprint, t.mx_operator, t.status, t.category, t.rule) t.*, d.sample_event_id AS event_id
+          FROM top t
+          JOIN bouncemx.diagnostic_daily d USING (fingerprint, mx_operator, status, category, rule, last_at)
+         WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND (the_stream IS NULL OR d.stream = the_stream)
+         ORDER BY t.fingerprint, t.mx_operator, t.status, t.category, t.rule, d.sample_event_id DESC)
     SELECT t.fingerprint, t.events, bouncemx.percent(t.events, t.of_all), t.verified, nullif(t.mx_operator, ''),
            nullif(t.status, ''), nullif(t.category, ''), nullif(t.rule, ''), t.first_at, t.last_at, e.diagnostic, t.event_id
-      FROM top t
+      FROM shown t
       LEFT JOIN LATERAL (SELECT e.diagnostic FROM bouncemx.event e
                           WHERE e.id = t.event_id AND e.received_at >= t.first_at AND e.received_at <= t.last_at
                           LIMIT 1) e ON true
