@@ -147,7 +147,7 @@ def test(setup):
     rolled = time.monotonic()
     setup.note(events=setup.options.events, fill_s=round(filled - started, 1), roll_up_s=round(rolled - filled, 1))
     sizes = setup.pg.sql("SELECT c.relname, c.reltuples::bigint, pg_size_pretty(pg_total_relation_size(c.oid)) FROM pg_class c "
-                         "WHERE c.relnamespace = 'bouncemx'::regnamespace AND c.relname ~ '_(hourly|daily)$' ORDER BY 1")
+                         "WHERE c.relnamespace = 'bouncemx'::regnamespace AND c.relkind = 'r' AND c.relname ~ '_(hourly|daily)$' ORDER BY 1")
     bench.table(sizes, ["roll-up", "rows", "size"])
     rows = []
     for name in NAMES:
