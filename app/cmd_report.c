@@ -12,8 +12,8 @@ enum { DAYS_DEFAULT = 7, HEADING_MAX = 32 };
 #define REPORTS(X)                                                                                 \
     X("operator", DB_ASK_REPORT_OPERATOR, "Show bounces by who runs the refusing host",            \
       "Bounces of each class, complaints, and how many addresses came on the list. The rate is\n"  \
-      "of the days and streams of which table volume knows what was sent; level is warn from\n"    \
-      "2 % on, red from 5 %.\n",                                                                   \
+      "of the whole days and the streams of which table volume knows what was sent; level is\n"    \
+      "warn from 2 % on, red from 5 %.\n",                                                         \
       "mx_operator", ">bounces", ">hard", ">soft", ">transient", ">block", ">other",               \
       ">complaints", ">suppressed", ">sent", ">bounce_rate", "level")                              \
     X("campaigns", DB_ASK_REPORT_CAMPAIGN, "Show bounces by stream and campaign",                  \
@@ -23,10 +23,11 @@ enum { DAYS_DEFAULT = 7, HEADING_MAX = 32 };
       "All kinds of events; verified counts those that nobody can have forged.\n", "day", "kind",  \
       "class", "category", ">events", ">verified", ">suppressed")                                  \
     X("spikes", DB_ASK_REPORT_SPIKES, "Show hours with far more bounces than usual",               \
-      "Each operator and category beside the median of the same hour of the 28 days before; z "    \
-      "is\n"                                                                                       \
-      "the distance in robust standard deviations, and missing where there are not 7 days to\n"    \
-      "compare with.\n",                                                                           \
+      "Each operator and category beside the median of the same hour of the 28 days before: "      \
+      "hours\n"                                                                                    \
+      "with twice as many, and z, the distance in robust standard deviations, of 3.5 and more. "   \
+      "z\n"                                                                                        \
+      "is missing where there are not 7 days to compare with.\n",                                  \
       "hour", "mx_operator", "category", ">events", ">usual", ">days", ">z")                       \
     X("blocks", DB_ASK_REPORT_BLOCKS, "Show who refuses us, and by whose list",                    \
       "By day: the address of ours that the refusals name, the block list, the page to look at,\n" \

@@ -99,9 +99,15 @@ BEGIN
             RETURN removed + rows;
         END IF;
     END LOOP;
+    IF events IS NOT NULL THEN
+        removed := bouncemx.forget_rolled_up(((the_time - events) AT TIME ZONE 'UTC')::date);
+        IF removed > 0 THEN
+            RETURN removed;
+        END IF;
+    END IF;
     RETURN CASE WHEN feed IS NULL THEN 0 ELSE bouncemx.forget_feed(the_time, feed, 10000) END;
 END $$;
-COMMENT ON FUNCTION bouncemx.forget_old(timestamptz, interval, interval, interval) IS 'Drops what is older at this time than it is to be kept (NULL: for ever): raw mail; messages and events; changes of the list, their numbers and audit. A part of it a call: call it until it returns 0, each time in a transaction of its own. What is in use stays until the next time.';
+COMMENT ON FUNCTION bouncemx.forget_old(timestamptz, interval, interval, interval) IS 'Drops what is older at this time than it is to be kept (NULL: for ever): raw mail; messages and events, with the roll-ups that forget_rolled_up() names; changes of the list, their numbers and audit. A part of it a call: call it until it returns 0, each time in a transaction of its own. What is in use stays until the next time.';
 
 -- ---- the keeper --------------------------------------------------------------------------------
 

@@ -6,30 +6,114 @@ CREATE TABLE bouncemx.event_hourly (
     hour        timestamptz NOT NULL,
     tenant      text NOT NULL,
     stream      text NOT NULL,
-    campaign    text NOT NULL,
     mx_operator text NOT NULL,
     kind        bouncemx.event_kind NOT NULL,
     class       text NOT NULL,
     category    text NOT NULL,
-    rule        text NOT NULL,
     events      bigint NOT NULL,
     verified    bigint NOT NULL,
     suppressed  bigint NOT NULL,
-    PRIMARY KEY (hour, tenant, stream, campaign, mx_operator, kind, class, category, rule)
+    PRIMARY KEY (hour, tenant, stream, mx_operator, kind, class, category)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE bouncemx.event_hourly IS 'Events by hour.';
 COMMENT ON COLUMN bouncemx.event_hourly.hour IS 'The hour of receipt, by its begin.';
 COMMENT ON COLUMN bouncemx.event_hourly.tenant IS 'Tenant; empty: none is set.';
 COMMENT ON COLUMN bouncemx.event_hourly.stream IS 'Stream; empty: none is set.';
-COMMENT ON COLUMN bouncemx.event_hourly.campaign IS 'Campaign; empty: none is proven.';
 COMMENT ON COLUMN bouncemx.event_hourly.mx_operator IS 'Who runs the mail host that spoke; empty: not known.';
 COMMENT ON COLUMN bouncemx.event_hourly.kind IS 'What is reported.';
 COMMENT ON COLUMN bouncemx.event_hourly.class IS 'Class of a bounce; empty: it is none.';
 COMMENT ON COLUMN bouncemx.event_hourly.category IS 'Its category; empty: it is none.';
-COMMENT ON COLUMN bouncemx.event_hourly.rule IS 'The rule that decided; empty: none.';
 COMMENT ON COLUMN bouncemx.event_hourly.events IS 'How many events.';
 COMMENT ON COLUMN bouncemx.event_hourly.verified IS 'How many of them are proven.';
 COMMENT ON COLUMN bouncemx.event_hourly.suppressed IS 'How many of them made a row of the list, one that waits included.';
+
+CREATE TABLE bouncemx.event_daily (
+    day         date NOT NULL,
+    tenant      text NOT NULL,
+    stream      text NOT NULL,
+    mx_operator text NOT NULL,
+    kind        bouncemx.event_kind NOT NULL,
+    class       text NOT NULL,
+    category    text NOT NULL,
+    events      bigint NOT NULL,
+    verified    bigint NOT NULL,
+    suppressed  bigint NOT NULL,
+    PRIMARY KEY (day, tenant, stream, mx_operator, kind, class, category)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE bouncemx.event_daily IS 'Events by day: what event_hourly says of the hours of each, for whole days in a twentieth of the rows.';
+COMMENT ON COLUMN bouncemx.event_daily.day IS 'The day of receipt, UTC.';
+COMMENT ON COLUMN bouncemx.event_daily.tenant IS 'Tenant; empty: none is set.';
+COMMENT ON COLUMN bouncemx.event_daily.stream IS 'Stream; empty: none is set.';
+COMMENT ON COLUMN bouncemx.event_daily.mx_operator IS 'Who runs the mail host that spoke; empty: not known.';
+COMMENT ON COLUMN bouncemx.event_daily.kind IS 'What is reported.';
+COMMENT ON COLUMN bouncemx.event_daily.class IS 'Class of a bounce; empty: it is none.';
+COMMENT ON COLUMN bouncemx.event_daily.category IS 'Its category; empty: it is none.';
+COMMENT ON COLUMN bouncemx.event_daily.events IS 'How many events.';
+COMMENT ON COLUMN bouncemx.event_daily.verified IS 'How many of them are proven.';
+COMMENT ON COLUMN bouncemx.event_daily.suppressed IS 'How many of them made a row of the list, one that waits included.';
+
+CREATE TABLE bouncemx.bounce_hourly (
+    hour        timestamptz NOT NULL,
+    mx_operator text NOT NULL,
+    category    text NOT NULL,
+    events      bigint NOT NULL,
+    PRIMARY KEY (hour, mx_operator, category)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE bouncemx.bounce_hourly IS 'Bounces by hour, of all tenants and streams together: what spikes are looked for in.';
+COMMENT ON COLUMN bouncemx.bounce_hourly.hour IS 'The hour of receipt, by its begin.';
+COMMENT ON COLUMN bouncemx.bounce_hourly.mx_operator IS 'Who runs the mail host that spoke; empty: not known.';
+COMMENT ON COLUMN bouncemx.bounce_hourly.category IS 'Why.';
+COMMENT ON COLUMN bouncemx.bounce_hourly.events IS 'How many events.';
+
+-- Campaigns and rules by day and apart from each other: together with the hour they would make nearly a
+-- row an event.
+CREATE TABLE bouncemx.campaign_daily (
+    day        date NOT NULL,
+    tenant     text NOT NULL,
+    stream     text NOT NULL,
+    campaign   text NOT NULL,
+    kind       bouncemx.event_kind NOT NULL,
+    class      text NOT NULL,
+    events     bigint NOT NULL,
+    suppressed bigint NOT NULL,
+    first_at   timestamptz NOT NULL,
+    last_at    timestamptz NOT NULL,
+    PRIMARY KEY (day, tenant, stream, campaign, kind, class)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE bouncemx.campaign_daily IS 'Bounces and complaints by campaign, a day.';
+COMMENT ON COLUMN bouncemx.campaign_daily.day IS 'The day of receipt, UTC.';
+COMMENT ON COLUMN bouncemx.campaign_daily.tenant IS 'Tenant; empty: none is set.';
+COMMENT ON COLUMN bouncemx.campaign_daily.stream IS 'Stream; empty: none is set.';
+COMMENT ON COLUMN bouncemx.campaign_daily.campaign IS 'Campaign; empty: none is proven.';
+COMMENT ON COLUMN bouncemx.campaign_daily.kind IS 'What is reported.';
+COMMENT ON COLUMN bouncemx.campaign_daily.class IS 'Class of a bounce; empty: it is none.';
+COMMENT ON COLUMN bouncemx.campaign_daily.events IS 'How many events.';
+COMMENT ON COLUMN bouncemx.campaign_daily.suppressed IS 'How many of them made a row of the list, one that waits included.';
+COMMENT ON COLUMN bouncemx.campaign_daily.first_at IS 'When the first was accepted.';
+COMMENT ON COLUMN bouncemx.campaign_daily.last_at IS 'When the last was.';
+
+CREATE TABLE bouncemx.rule_daily (
+    day        date NOT NULL,
+    tenant     text NOT NULL,
+    stream     text NOT NULL,
+    rule       text NOT NULL,
+    category   text NOT NULL,
+    events     bigint NOT NULL,
+    verified   bigint NOT NULL,
+    suppressed bigint NOT NULL,
+    last_at    timestamptz NOT NULL,
+    PRIMARY KEY (day, tenant, stream, rule, category)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE bouncemx.rule_daily IS 'Bounces and delays by the rule that decided, a day.';
+COMMENT ON COLUMN bouncemx.rule_daily.day IS 'The day of receipt, UTC.';
+COMMENT ON COLUMN bouncemx.rule_daily.tenant IS 'Tenant; empty: none is set.';
+COMMENT ON COLUMN bouncemx.rule_daily.stream IS 'Stream; empty: none is set.';
+COMMENT ON COLUMN bouncemx.rule_daily.rule IS 'The rule that decided; empty: none.';
+COMMENT ON COLUMN bouncemx.rule_daily.category IS 'Its category; empty: none.';
+COMMENT ON COLUMN bouncemx.rule_daily.events IS 'How many events.';
+COMMENT ON COLUMN bouncemx.rule_daily.verified IS 'How many of them are proven.';
+COMMENT ON COLUMN bouncemx.rule_daily.suppressed IS 'How many of them made a row of the list, one that waits included.';
+COMMENT ON COLUMN bouncemx.rule_daily.last_at IS 'When the last was accepted.';
 
 CREATE TABLE bouncemx.diagnostic_daily (
     day             date NOT NULL,
@@ -190,25 +274,76 @@ CREATE FUNCTION bouncemx.roll_up(
     RETURNS void
     LANGUAGE plpgsql AS $$
 BEGIN
-    -- Each in the order of its key, so that writers wait for each other instead of locking up. A
-    -- campaign that anybody may make up must not make rows.
+    -- Each in the order of its key, so that writers wait for each other instead of locking up.
     INSERT INTO bouncemx.event_hourly AS h (
-        hour, tenant, stream, campaign, mx_operator, kind, class, category, rule, events, verified, suppressed)
-    SELECT date_trunc('hour', e.received_at, 'UTC'), e.tenant, e.stream,
-           CASE WHEN bouncemx.is_verified(e.verification::bouncemx.verification) THEN coalesce(e.campaign, '') ELSE '' END,
-           coalesce(e.mx_operator, ''), e.kind::bouncemx.event_kind, coalesce(e.class, ''),
-           coalesce(e.category, ''), coalesce(e.rule, ''), count(*),
+        hour, tenant, stream, mx_operator, kind, class, category, events, verified, suppressed)
+    SELECT date_trunc('hour', e.received_at, 'UTC'), e.tenant, e.stream, coalesce(e.mx_operator, ''),
+           e.kind::bouncemx.event_kind, coalesce(e.class, ''), coalesce(e.category, ''), count(*),
            count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)),
            count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending'))
-      FROM unnest(e_received_at, e_tenant, e_stream, e_campaign, e_mx_operator, e_kind, e_class, e_category,
-                  e_rule, e_verification, effects)
-           e (received_at, tenant, stream, campaign, mx_operator, kind, class, category, rule, verification, effect)
+      FROM unnest(e_received_at, e_tenant, e_stream, e_mx_operator, e_kind, e_class, e_category, e_verification, effects)
+           e (received_at, tenant, stream, mx_operator, kind, class, category, verification, effect)
      WHERE e.effect <> 'flood'
-     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-     ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-    ON CONFLICT (hour, tenant, stream, campaign, mx_operator, kind, class, category, rule) DO UPDATE
+     GROUP BY 1, 2, 3, 4, 5, 6, 7
+     ORDER BY 1, 2, 3, 4, 5, 6, 7
+    ON CONFLICT (hour, tenant, stream, mx_operator, kind, class, category) DO UPDATE
        SET events = h.events + excluded.events, verified = h.verified + excluded.verified,
            suppressed = h.suppressed + excluded.suppressed;
+
+    INSERT INTO bouncemx.event_daily AS d (
+        day, tenant, stream, mx_operator, kind, class, category, events, verified, suppressed)
+    SELECT (e.received_at AT TIME ZONE 'UTC')::date, e.tenant, e.stream, coalesce(e.mx_operator, ''),
+           e.kind::bouncemx.event_kind, coalesce(e.class, ''), coalesce(e.category, ''), count(*),
+           count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)),
+           count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending'))
+      FROM unnest(e_received_at, e_tenant, e_stream, e_mx_operator, e_kind, e_class, e_category, e_verification, effects)
+           e (received_at, tenant, stream, mx_operator, kind, class, category, verification, effect)
+     WHERE e.effect <> 'flood'
+     GROUP BY 1, 2, 3, 4, 5, 6, 7
+     ORDER BY 1, 2, 3, 4, 5, 6, 7
+    ON CONFLICT (day, tenant, stream, mx_operator, kind, class, category) DO UPDATE
+       SET events = d.events + excluded.events, verified = d.verified + excluded.verified,
+           suppressed = d.suppressed + excluded.suppressed;
+
+    INSERT INTO bouncemx.bounce_hourly AS b (hour, mx_operator, category, events)
+    SELECT date_trunc('hour', e.received_at, 'UTC'), coalesce(e.mx_operator, ''), coalesce(e.category, ''), count(*)
+      FROM unnest(e_received_at, e_mx_operator, e_kind, e_category, effects)
+           e (received_at, mx_operator, kind, category, effect)
+     WHERE e.kind = 'bounce' AND e.effect <> 'flood'
+     GROUP BY 1, 2, 3
+     ORDER BY 1, 2, 3
+    ON CONFLICT (hour, mx_operator, category) DO UPDATE
+       SET events = b.events + excluded.events;
+
+    -- A campaign that anybody may make up must not make rows.
+    INSERT INTO bouncemx.campaign_daily AS c (
+        day, tenant, stream, campaign, kind, class, events, suppressed, first_at, last_at)
+    SELECT (e.received_at AT TIME ZONE 'UTC')::date, e.tenant, e.stream,
+           CASE WHEN bouncemx.is_verified(e.verification::bouncemx.verification) THEN coalesce(e.campaign, '') ELSE '' END,
+           e.kind::bouncemx.event_kind, coalesce(e.class, ''), count(*),
+           count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending')), min(e.received_at), max(e.received_at)
+      FROM unnest(e_received_at, e_tenant, e_stream, e_campaign, e_kind, e_class, e_verification, effects)
+           e (received_at, tenant, stream, campaign, kind, class, verification, effect)
+     WHERE e.kind IN ('bounce', 'complaint') AND e.effect <> 'flood'
+     GROUP BY 1, 2, 3, 4, 5, 6
+     ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (day, tenant, stream, campaign, kind, class) DO UPDATE
+       SET events = c.events + excluded.events, suppressed = c.suppressed + excluded.suppressed,
+           first_at = least(c.first_at, excluded.first_at), last_at = greatest(c.last_at, excluded.last_at);
+
+    INSERT INTO bouncemx.rule_daily AS r (day, tenant, stream, rule, category, events, verified, suppressed, last_at)
+    SELECT (e.received_at AT TIME ZONE 'UTC')::date, e.tenant, e.stream, coalesce(e.rule, ''),
+           coalesce(e.category, ''), count(*),
+           count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)),
+           count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending')), max(e.received_at)
+      FROM unnest(e_received_at, e_tenant, e_stream, e_rule, e_kind, e_category, e_verification, effects)
+           e (received_at, tenant, stream, rule, kind, category, verification, effect)
+     WHERE e.kind IN ('bounce', 'delayed') AND e.effect <> 'flood'
+     GROUP BY 1, 2, 3, 4, 5
+     ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (day, tenant, stream, rule, category) DO UPDATE
+       SET events = r.events + excluded.events, verified = r.verified + excluded.verified,
+           suppressed = r.suppressed + excluded.suppressed, last_at = greatest(r.last_at, excluded.last_at);
 
     INSERT INTO bouncemx.diagnostic_daily AS d (
         day, tenant, stream, fingerprint, mx_operator, category, rule, status, events, verified, first_at,
@@ -314,7 +449,7 @@ COMMENT ON FUNCTION bouncemx.roll_up(
     uuid[], timestamptz[], text[], text[], text[], text[], text[], text[], text[], text[], text[], bigint[],
     text[], text[], text[], text[], text[], timestamptz[], bouncemx.event_effect[], uuid[], text[], text[],
     text[], text[], text[])
-    IS 'Counts the events of a batch that were kept (effects: NULL of one that was not) in event_hourly, diagnostic_daily, block_daily, attempt_daily, complaint_daily and latency_daily, for write_messages. Arrays e_*, sent_at and effects have one element an event, m_* one a message.';
+    IS 'Counts the events of a batch that were kept (effects: NULL of one that was not) in event_hourly, event_daily, bounce_hourly, campaign_daily, rule_daily, diagnostic_daily, block_daily, attempt_daily, complaint_daily and latency_daily, for write_messages. Arrays e_*, sent_at and effects have one element an event, m_* one a message.';
 
 CREATE FUNCTION bouncemx.forget_rolled_up(before_day date) RETURNS bigint
     LANGUAGE plpgsql AS $$

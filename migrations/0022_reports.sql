@@ -17,6 +17,11 @@ CREATE FUNCTION bouncemx.days_until(at timestamptz) RETURNS date
     RETURN CASE WHEN isfinite(at) THEN bouncemx.day_of(at + interval '1 day' - interval '1 microsecond') ELSE at::date END;
 COMMENT ON FUNCTION bouncemx.days_until(timestamptz) IS 'The first day that begins at a time or behind it.';
 
+CREATE FUNCTION bouncemx.begin_of(day date) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN day::timestamp AT TIME ZONE 'UTC';
+COMMENT ON FUNCTION bouncemx.begin_of(date) IS 'When a day begins, UTC.';
+
 CREATE FUNCTION bouncemx.percent(part bigint, whole bigint) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN whole > 0 THEN round(100.0 * part / whole, 3) END;
@@ -38,15 +43,40 @@ CREATE FUNCTION bouncemx.complaint_level(rate numeric) RETURNS text
     RETURN bouncemx.level_of(rate, 0.1, 0.3);
 COMMENT ON FUNCTION bouncemx.complaint_level(numeric) IS 'warn from 0.1 percent on, red from 0.3 (what Gmail asks for).';
 
+CREATE FUNCTION bouncemx.events_counted(since timestamptz, until timestamptz, the_stream text)
+    RETURNS TABLE (day date, mx_operator text, kind bouncemx.event_kind, class text, category text, events bigint,
+                   verified bigint, suppressed bigint)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT d.day, d.mx_operator, d.kind, d.class, d.category, d.events, d.verified, d.suppressed
+      FROM bouncemx.event_daily d
+     WHERE d.day >= bouncemx.days_until(date_trunc('hour', since, 'UTC')) AND d.day < bouncemx.day_of(until)
+       AND (the_stream IS NULL OR d.stream = the_stream)
+     UNION ALL
+    SELECT bouncemx.day_of(h.hour), h.mx_operator, h.kind, h.class, h.category, h.events, h.verified, h.suppressed
+      FROM bouncemx.event_hourly h
+     WHERE h.hour >= date_trunc('hour', since, 'UTC')
+       AND h.hour < least(until, bouncemx.begin_of(bouncemx.days_until(date_trunc('hour', since, 'UTC'))))
+       AND (the_stream IS NULL OR h.stream = the_stream)
+     UNION ALL
+    SELECT bouncemx.day_of(h.hour), h.mx_operator, h.kind, h.class, h.category, h.events, h.verified, h.suppressed
+      FROM bouncemx.event_hourly h
+     WHERE h.hour >= greatest(bouncemx.begin_of(bouncemx.day_of(until)),
+                              bouncemx.begin_of(bouncemx.days_until(date_trunc('hour', since, 'UTC'))))
+       AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream);
+END;
+COMMENT ON FUNCTION bouncemx.events_counted(timestamptz, timestamptz, text) IS 'What came in the hours of a time: whole days from event_daily, the hours before and behind them from event_hourly.';
+
 CREATE FUNCTION bouncemx.report_operator(since timestamptz, until timestamptz, the_stream text)
     RETURNS TABLE (mx_operator text, bounces bigint, hard bigint, soft bigint, transient bigint, block
                    bigint, other bigint, complaints bigint, suppressed bigint, sent bigint, bounce_rate numeric, level
                    text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT nullif(e.mx_operator, ''), e.bounces, e.hard, e.soft, e.transient, e.block, e.other, e.complaints,
-           e.suppressed, v.sent, bouncemx.percent(v.bounces, v.sent),
-           bouncemx.bounce_level(bouncemx.percent(v.bounces, v.sent))
+    SELECT nullif(coalesce(e.mx_operator, v.mx_operator), ''), coalesce(e.bounces, 0), coalesce(e.hard, 0),
+           coalesce(e.soft, 0), coalesce(e.transient, 0), coalesce(e.block, 0), coalesce(e.other, 0),
+           CASE WHEN e.mx_operator = '' OR e.complaints > 0 THEN e.complaints END, coalesce(e.suppressed, 0), v.sent,
+           bouncemx.percent(v.bounces, v.sent), bouncemx.bounce_level(bouncemx.percent(v.bounces, v.sent))
       FROM (SELECT h.mx_operator, coalesce(sum(h.events) FILTER (WHERE h.kind = 'bounce'), 0)::bigint AS bounces,
                coalesce(sum(h.events) FILTER (WHERE h.class = 'hard'), 0)::bigint AS hard,
                coalesce(sum(h.events) FILTER (WHERE h.class = 'soft'), 0)::bigint AS soft,
@@ -55,23 +85,23 @@ BEGIN ATOMIC
                coalesce(sum(h.events) FILTER (WHERE h.class IN ('message', 'local', 'unknown')), 0)::bigint AS other,
                coalesce(sum(h.events) FILTER (WHERE h.kind = 'complaint'), 0)::bigint AS complaints,
                coalesce(sum(h.suppressed), 0)::bigint AS suppressed
-              FROM bouncemx.event_hourly h
-             WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream)
-               AND h.kind IN ('bounce', 'complaint')
+              FROM bouncemx.events_counted(since, until, the_stream) h
+             WHERE h.kind IN ('bounce', 'complaint')
              GROUP BY h.mx_operator) e
-      LEFT JOIN (
-           SELECT v.mx_operator, sum(v.sent)::bigint AS sent, sum(coalesce(b.bounces, 0))::bigint AS bounces
+      -- Volume is told by day, so what is held against it are the bounces of whole days.
+      FULL JOIN (
+           SELECT v.mx_operator, sum(v.sent)::bigint AS sent, coalesce(sum(b.bounces), 0)::bigint AS bounces
              FROM bouncemx.volume v
-             LEFT JOIN (SELECT bouncemx.day_of(h.hour) AS day, h.tenant, h.stream, h.mx_operator,
-                               sum(h.events)::bigint AS bounces
-                          FROM bouncemx.event_hourly h
-                         WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND h.kind = 'bounce'
+             LEFT JOIN (SELECT d.day, d.tenant, d.stream, d.mx_operator, sum(d.events) AS bounces
+                          FROM bouncemx.event_daily d
+                         WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND d.kind = 'bounce'
                          GROUP BY 1, 2, 3, 4) b USING (day, tenant, stream, mx_operator)
-            WHERE v.mx_operator <> '' AND v.day >= bouncemx.day_of(since) AND v.day < bouncemx.days_until(until) AND (the_stream IS NULL OR v.stream = the_stream)
+            WHERE v.mx_operator <> '' AND v.day >= bouncemx.day_of(since) AND v.day < bouncemx.days_until(until)
+              AND (the_stream IS NULL OR v.stream = the_stream)
             GROUP BY v.mx_operator) v ON v.mx_operator = e.mx_operator
-     ORDER BY e.bounces DESC, e.mx_operator;
+     ORDER BY 2 DESC, 1;
 END;
-COMMENT ON FUNCTION bouncemx.report_operator(timestamptz, timestamptz, text) IS 'Bounces and complaints by who runs the mail host that spoke.';
+COMMENT ON FUNCTION bouncemx.report_operator(timestamptz, timestamptz, text) IS 'Bounces and complaints by who runs the mail host that spoke, those with none included when volume knows them.';
 CREATE VIEW bouncemx.v_bounce_by_operator AS
     SELECT * FROM bouncemx.report_operator('-infinity', 'infinity', NULL);
 COMMENT ON VIEW bouncemx.v_bounce_by_operator IS 'Bounces and complaints by who runs the mail host that spoke, of all time; report_operator() reads only the time that is asked for.';
@@ -82,10 +112,10 @@ COMMENT ON COLUMN bouncemx.v_bounce_by_operator.soft IS 'Of class soft.';
 COMMENT ON COLUMN bouncemx.v_bounce_by_operator.transient IS 'Of class transient.';
 COMMENT ON COLUMN bouncemx.v_bounce_by_operator.block IS 'Of class block.';
 COMMENT ON COLUMN bouncemx.v_bounce_by_operator.other IS 'Of the classes message, local and unknown.';
-COMMENT ON COLUMN bouncemx.v_bounce_by_operator.complaints IS 'Complaints.';
+COMMENT ON COLUMN bouncemx.v_bounce_by_operator.complaints IS 'Complaints; NULL: who complains is not told by operator.';
 COMMENT ON COLUMN bouncemx.v_bounce_by_operator.suppressed IS 'How many of all made a row of the list.';
 COMMENT ON COLUMN bouncemx.v_bounce_by_operator.sent IS 'Messages that were sent, as table volume says; NULL: it does not.';
-COMMENT ON COLUMN bouncemx.v_bounce_by_operator.bounce_rate IS 'Bounces, of the days and streams for which volume knows the operator, in percent of what was sent then; NULL: not known.';
+COMMENT ON COLUMN bouncemx.v_bounce_by_operator.bounce_rate IS 'Bounces, of the whole days and the streams for which volume knows the operator, in percent of what was sent then; NULL: not known.';
 COMMENT ON COLUMN bouncemx.v_bounce_by_operator.level IS 'ok, warn (2 percent and more) or red (5); NULL: not known.';
 
 CREATE FUNCTION bouncemx.report_campaign(since timestamptz, until timestamptz, the_stream text)
@@ -94,22 +124,19 @@ CREATE FUNCTION bouncemx.report_campaign(since timestamptz, until timestamptz, t
                    timestamptz, last_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT e.tenant, e.stream, nullif(e.campaign, ''), e.bounces, e.hard, e.soft, e.transient, e.block, e.other,
-           e.complaints, e.suppressed, e.first_at, e.last_at
-      FROM (SELECT h.tenant, h.stream, h.campaign, coalesce(sum(h.events) FILTER (WHERE h.kind = 'bounce'), 0)::bigint AS bounces,
-               coalesce(sum(h.events) FILTER (WHERE h.class = 'hard'), 0)::bigint AS hard,
-               coalesce(sum(h.events) FILTER (WHERE h.class = 'soft'), 0)::bigint AS soft,
-               coalesce(sum(h.events) FILTER (WHERE h.class = 'transient'), 0)::bigint AS transient,
-               coalesce(sum(h.events) FILTER (WHERE h.class = 'block'), 0)::bigint AS block,
-               coalesce(sum(h.events) FILTER (WHERE h.class IN ('message', 'local', 'unknown')), 0)::bigint AS other,
-               coalesce(sum(h.events) FILTER (WHERE h.kind = 'complaint'), 0)::bigint AS complaints,
-               coalesce(sum(h.suppressed), 0)::bigint AS suppressed,
-                   min(h.hour) AS first_at, max(h.hour) AS last_at
-              FROM bouncemx.event_hourly h
-             WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream)
-               AND h.kind IN ('bounce', 'complaint')
-             GROUP BY h.tenant, h.stream, h.campaign) e
-     ORDER BY e.bounces DESC, e.tenant, e.stream, e.campaign;
+    SELECT c.tenant, c.stream, nullif(c.campaign, ''),
+           coalesce(sum(c.events) FILTER (WHERE c.kind = 'bounce'), 0)::bigint,
+           coalesce(sum(c.events) FILTER (WHERE c.class = 'hard'), 0)::bigint,
+           coalesce(sum(c.events) FILTER (WHERE c.class = 'soft'), 0)::bigint,
+           coalesce(sum(c.events) FILTER (WHERE c.class = 'transient'), 0)::bigint,
+           coalesce(sum(c.events) FILTER (WHERE c.class = 'block'), 0)::bigint,
+           coalesce(sum(c.events) FILTER (WHERE c.class IN ('message', 'local', 'unknown')), 0)::bigint,
+           coalesce(sum(c.events) FILTER (WHERE c.kind = 'complaint'), 0)::bigint,
+           sum(c.suppressed)::bigint, min(c.first_at), max(c.last_at)
+      FROM bouncemx.campaign_daily c
+     WHERE c.day >= bouncemx.day_of(since) AND c.day < bouncemx.days_until(until) AND (the_stream IS NULL OR c.stream = the_stream)
+     GROUP BY c.tenant, c.stream, c.campaign
+     ORDER BY 4 DESC, 10 DESC, c.tenant, c.stream, c.campaign;
 END;
 COMMENT ON FUNCTION bouncemx.report_campaign(timestamptz, timestamptz, text) IS 'Bounces and complaints by stream and campaign. Campaigns are those that a token or table sent proves.';
 CREATE VIEW bouncemx.v_bounce_by_stream_campaign AS
@@ -126,19 +153,18 @@ COMMENT ON COLUMN bouncemx.v_bounce_by_stream_campaign.block IS 'Of class block.
 COMMENT ON COLUMN bouncemx.v_bounce_by_stream_campaign.other IS 'Of the classes message, local and unknown.';
 COMMENT ON COLUMN bouncemx.v_bounce_by_stream_campaign.complaints IS 'Complaints.';
 COMMENT ON COLUMN bouncemx.v_bounce_by_stream_campaign.suppressed IS 'How many of all made a row of the list.';
-COMMENT ON COLUMN bouncemx.v_bounce_by_stream_campaign.first_at IS 'Hour of the first.';
-COMMENT ON COLUMN bouncemx.v_bounce_by_stream_campaign.last_at IS 'Hour of the last.';
+COMMENT ON COLUMN bouncemx.v_bounce_by_stream_campaign.first_at IS 'When the first was received.';
+COMMENT ON COLUMN bouncemx.v_bounce_by_stream_campaign.last_at IS 'When the last was received.';
 
 CREATE FUNCTION bouncemx.report_reasons(since timestamptz, until timestamptz, the_stream text)
     RETURNS TABLE (day date, kind bouncemx.event_kind, class text, category text, events bigint,
                    verified bigint, suppressed bigint)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT bouncemx.day_of(h.hour) AS day, h.kind, nullif(h.class, ''), nullif(h.category, ''), sum(h.events)::bigint,
+    SELECT h.day, h.kind, nullif(h.class, ''), nullif(h.category, ''), sum(h.events)::bigint,
            sum(h.verified)::bigint, sum(h.suppressed)::bigint
-      FROM bouncemx.event_hourly h
-     WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream)
-     GROUP BY 1, h.kind, h.class, h.category
+      FROM bouncemx.events_counted(since, until, the_stream) h
+     GROUP BY h.day, h.kind, h.class, h.category
      ORDER BY 1 DESC, 5 DESC, h.kind, h.category;
 END;
 COMMENT ON FUNCTION bouncemx.report_reasons(timestamptz, timestamptz, text) IS 'What came in, by day (UTC), kind and category.';
@@ -159,42 +185,52 @@ CREATE FUNCTION bouncemx.report_spikes(since timestamptz, until timestamptz, the
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     WITH counted AS MATERIALIZED (
-        SELECT h.hour, h.mx_operator, h.category, sum(h.events)::bigint AS events
+        SELECT b.hour, extract(hour FROM b.hour AT TIME ZONE 'UTC') AS clock, b.mx_operator, b.category, b.events
+          FROM bouncemx.bounce_hourly b
+         WHERE the_stream IS NULL AND b.hour >= date_trunc('hour', since, 'UTC') - interval '672 hours' AND b.hour < until
+         UNION ALL
+        SELECT h.hour, extract(hour FROM h.hour AT TIME ZONE 'UTC'), h.mx_operator, h.category, sum(h.events)::bigint
           FROM bouncemx.event_hourly h
-         WHERE h.hour >= date_trunc('hour', since, 'UTC') - interval '28 days' AND h.hour < until
-           AND (the_stream IS NULL OR h.stream = the_stream) AND h.kind = 'bounce'
+         WHERE h.stream = the_stream AND h.hour >= date_trunc('hour', since, 'UTC') - interval '672 hours' AND h.hour < until
+           AND h.kind = 'bounce'
          GROUP BY h.hour, h.mx_operator, h.category),
     -- An hour of which nothing is counted had none, once there was anything at all.
-    asked AS (
-        SELECT c.hour, c.mx_operator, c.category, c.events,
-               least(28, floor(extract(epoch FROM c.hour - begun.hour) / 86400))::integer AS days
+    summed AS (
+        SELECT c.*, least(28, floor(extract(epoch FROM c.hour - b.hour) / 86400))::integer AS days,
+               sum(c.events) OVER before_it AS sum, sum(c.events * c.events) OVER before_it AS squares
           FROM counted c
-         CROSS JOIN (SELECT min(h.hour) AS hour FROM bouncemx.event_hourly h) begun
-         WHERE c.hour >= date_trunc('hour', since, 'UTC') AND c.events >= 10),
+         CROSS JOIN (SELECT min(h.hour) AS hour FROM bouncemx.event_hourly h) b
+         WHERE (c.mx_operator, c.category) IN (SELECT t.mx_operator, t.category FROM counted t WHERE t.events >= 10)
+        WINDOW before_it AS (PARTITION BY c.mx_operator, c.category, c.clock ORDER BY c.hour
+                             RANGE BETWEEN interval '672 hours' PRECEDING AND interval '24 hours' PRECEDING)),
+    -- A median is never further from the mean than the standard deviation: few hours are left to sort for.
+    high AS (
+        SELECT s.hour, s.clock, s.mx_operator, s.category, s.events, s.days
+          FROM summed s
+         WHERE s.hour >= date_trunc('hour', since, 'UTC') AND s.events >= 10
+           AND (s.days < 7 OR s.sum IS NULL
+                OR s.events >= 2 * (s.sum / s.days - sqrt(greatest(s.squares / s.days - (s.sum / s.days) ^ 2, 0))) - 0.001)),
     compared AS (
-        SELECT a.hour, a.mx_operator, a.category, a.events, a.days, array_agg(coalesce(c.events, 0)) AS before
-          FROM asked a
-         CROSS JOIN generate_series(1, 28) k
-          LEFT JOIN counted c
-            ON c.hour = a.hour - k * interval '24 hours' AND c.mx_operator = a.mx_operator AND c.category = a.category
-         WHERE k <= a.days
-         GROUP BY a.hour, a.mx_operator, a.category, a.events, a.days
-        -- No spike without half of the days 5 and more below it; a median of each hour would take long.
-        HAVING a.days < 7 OR 2 * count(*) FILTER (WHERE coalesce(c.events, 0) < a.events - 5) >= count(*)
-         UNION ALL
-        SELECT a.hour, a.mx_operator, a.category, a.events, 0, NULL FROM asked a WHERE a.days = 0)
-    SELECT x.hour, nullif(x.mx_operator, ''), x.category, x.events, u.usual, x.days,
-           CASE WHEN x.days >= 7 THEN round(0.6745 * (x.events - u.usual) / greatest(v.deviation, 1), 1) END
-      FROM compared x
+        SELECT h.hour, h.mx_operator, h.category, h.events, h.days,
+               array_fill(0::bigint, ARRAY[h.days - count(c.hour)::integer]) || array_agg(c.events ORDER BY c.events)
+                   FILTER (WHERE c.hour IS NOT NULL) AS before_it
+          FROM high h
+          LEFT JOIN counted c ON c.mx_operator = h.mx_operator AND c.category = h.category AND c.clock = h.clock
+                             AND c.hour < h.hour AND c.hour >= h.hour - h.days * interval '24 hours'
+         GROUP BY h.hour, h.mx_operator, h.category, h.events, h.days),
+    usual AS (
+        SELECT c.*, (c.before_it[(c.days + 1) / 2] + c.before_it[c.days / 2 + 1]) / 2.0 AS usual
+          FROM compared c)
+    SELECT u.hour, nullif(u.mx_operator, ''), u.category, u.events, u.usual, u.days, d.z
+      FROM usual u
      CROSS JOIN LATERAL (
-           SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY b.n)::numeric AS usual FROM unnest(x.before) b (n)) u
-     CROSS JOIN LATERAL (
-           SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(b.n - u.usual))::numeric AS deviation
-             FROM unnest(x.before) b (n)) v
-     WHERE x.days < 7 OR 0.6745 * (x.events - u.usual) / greatest(v.deviation, 1) >= 3.5
-     ORDER BY x.hour DESC, x.events DESC, x.mx_operator, x.category;
+           SELECT CASE WHEN u.days >= 7 THEN round(0.6745 * (u.events - u.usual) / greatest(
+                      percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(n - u.usual))::numeric, 1), 1) END AS z
+             FROM unnest(u.before_it) n) d
+     WHERE u.days < 7 OR d.z >= 3.5 AND u.events >= 2 * u.usual
+     ORDER BY u.hour DESC, u.events DESC, u.mx_operator, u.category;
 END;
-COMMENT ON FUNCTION bouncemx.report_spikes(timestamptz, timestamptz, text) IS 'Hours in which an operator''s bounces of a category, ten at least, were far more than usual at that hour of the day (3.5 robust standard deviations), or that nothing can be compared with yet.';
+COMMENT ON FUNCTION bouncemx.report_spikes(timestamptz, timestamptz, text) IS 'Hours in which an operator''s bounces of a category, ten at least, were far more than usual at that hour of the day (twice as many, and 3.5 robust standard deviations), or that nothing can be compared with yet.';
 CREATE VIEW bouncemx.v_hourly_spikes AS
     SELECT * FROM bouncemx.report_spikes('-infinity', 'infinity', NULL);
 COMMENT ON VIEW bouncemx.v_hourly_spikes IS 'Hours with far more bounces than usual, of all time.';
@@ -245,16 +281,22 @@ BEGIN ATOMIC
     WITH d AS (
         SELECT d.fingerprint, d.mx_operator, d.status, d.category, d.rule, sum(d.events)::bigint AS events,
                sum(d.verified)::bigint AS verified, min(d.first_at) AS first_at, max(d.last_at) AS last_at,
-               (array_agg(d.sample_event_id ORDER BY d.last_at DESC))[1] AS event_id,
                sum(sum(d.events)) OVER ()::bigint AS of_all
           FROM bouncemx.diagnostic_daily d
          WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND (the_stream IS NULL OR d.stream = the_stream)
          GROUP BY d.fingerprint, d.mx_operator, d.status, d.category, d.rule),
     top AS (
-        SELECT * FROM d ORDER BY d.events DESC, d.fingerprint, d.mx_operator, d.status LIMIT 100)
+        SELECT * FROM d ORDER BY d.events DESC, d.fingerprint, d.mx_operator, d.status LIMIT 100),
+    -- One for each of the few, afterwards: to keep it for all words would sort them all.
+    shown AS (
+        SELECT DISTINCT ON (t.fingerprint, t.mx_operator, t.status, t.category, t.rule) t.*, d.sample_event_id AS event_id
+          FROM top t
+          JOIN bouncemx.diagnostic_daily d USING (fingerprint, mx_operator, status, category, rule, last_at)
+         WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND (the_stream IS NULL OR d.stream = the_stream)
+         ORDER BY t.fingerprint, t.mx_operator, t.status, t.category, t.rule, d.sample_event_id DESC)
     SELECT t.fingerprint, t.events, bouncemx.percent(t.events, t.of_all), t.verified, nullif(t.mx_operator, ''),
            nullif(t.status, ''), nullif(t.category, ''), nullif(t.rule, ''), t.first_at, t.last_at, e.diagnostic, t.event_id
-      FROM top t
+      FROM shown t
       LEFT JOIN LATERAL (SELECT e.diagnostic FROM bouncemx.event e
                           WHERE e.id = t.event_id AND e.received_at >= t.first_at AND e.received_at <= t.last_at
                           LIMIT 1) e ON true
@@ -286,16 +328,22 @@ BEGIN ATOMIC
     WITH d AS (
         SELECT d.fingerprint, d.mx_operator, d.status, d.category, d.rule, sum(d.events)::bigint AS events,
                sum(d.verified)::bigint AS verified, min(d.first_at) AS first_at, max(d.last_at) AS last_at,
-               (array_agg(d.sample_event_id ORDER BY d.last_at DESC))[1] AS event_id,
                sum(sum(d.events)) OVER ()::bigint AS of_all
           FROM bouncemx.diagnostic_daily d
          WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND (the_stream IS NULL OR d.stream = the_stream)
          GROUP BY d.fingerprint, d.mx_operator, d.status, d.category, d.rule),
     top AS (
-        SELECT * FROM d WHERE d.category IN ('undetermined', '') ORDER BY d.events DESC, d.fingerprint, d.mx_operator, d.status LIMIT 100)
+        SELECT * FROM d WHERE d.category IN ('undetermined', '') ORDER BY d.events DESC, d.fingerprint, d.mx_operator, d.status LIMIT 100),
+    -- One for each of the few, afterwards: to keep it for all words would sort them all.
+    shown AS (
+        SELECT DISTINCT ON (t.fingerprint, t.mx_operator, t.status, t.category, t.rule) t.*, d.sample_event_id AS event_id
+          FROM top t
+          JOIN bouncemx.diagnostic_daily d USING (fingerprint, mx_operator, status, category, rule, last_at)
+         WHERE d.day >= bouncemx.day_of(since) AND d.day < bouncemx.days_until(until) AND (the_stream IS NULL OR d.stream = the_stream)
+         ORDER BY t.fingerprint, t.mx_operator, t.status, t.category, t.rule, d.sample_event_id DESC)
     SELECT t.fingerprint, t.events, bouncemx.percent(t.events, t.of_all), t.verified, nullif(t.mx_operator, ''),
            nullif(t.status, ''), nullif(t.category, ''), nullif(t.rule, ''), t.first_at, t.last_at, e.diagnostic, t.event_id
-      FROM top t
+      FROM shown t
       LEFT JOIN LATERAL (SELECT e.diagnostic FROM bouncemx.event e
                           WHERE e.id = t.event_id AND e.received_at >= t.first_at AND e.received_at <= t.last_at
                           LIMIT 1) e ON true
@@ -350,18 +398,23 @@ CREATE FUNCTION bouncemx.report_rates(since timestamptz, until timestamptz, the_
                    text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT v.day, v.tenant, v.stream, nullif(v.mx_operator, ''), v.sent, e.bounces, bouncemx.percent(e.bounces, v.sent),
-           bouncemx.bounce_level(bouncemx.percent(e.bounces, v.sent)), e.complaints,
-           bouncemx.percent(e.complaints, v.sent), bouncemx.complaint_level(bouncemx.percent(e.complaints, v.sent))
+    SELECT v.day, v.tenant, v.stream, nullif(v.mx_operator, ''), v.sent, c.bounces, bouncemx.percent(c.bounces, v.sent),
+           bouncemx.bounce_level(bouncemx.percent(c.bounces, v.sent)), c.complaints,
+           bouncemx.percent(c.complaints, v.sent), bouncemx.complaint_level(bouncemx.percent(c.complaints, v.sent))
       FROM bouncemx.volume v
+      LEFT JOIN (
+           SELECT h.day, h.tenant, h.stream, h.mx_operator, grouping(h.mx_operator) AS of_all,
+                  coalesce(sum(h.events) FILTER (WHERE h.kind = 'bounce'), 0)::bigint AS bounces,
+                  coalesce(sum(h.events) FILTER (WHERE h.kind = 'complaint'), 0)::bigint AS complaints
+             FROM bouncemx.event_daily h
+            WHERE h.day >= bouncemx.day_of(since) AND h.day < bouncemx.days_until(until)
+              AND (the_stream IS NULL OR h.stream = the_stream) AND h.kind IN ('bounce', 'complaint')
+            GROUP BY GROUPING SETS ((h.day, h.tenant, h.stream, h.mx_operator), (h.day, h.tenant, h.stream))) e
+        ON e.day = v.day AND e.tenant = v.tenant AND e.stream = v.stream
+       AND coalesce(e.mx_operator, '') = v.mx_operator AND e.of_all = (v.mx_operator = '')::integer
      CROSS JOIN LATERAL (
-           SELECT coalesce(sum(h.events) FILTER (WHERE h.kind = 'bounce'), 0)::bigint AS bounces,
-                  CASE WHEN v.mx_operator = '' OR sum(h.events) FILTER (WHERE h.kind = 'complaint') > 0
-                       THEN coalesce(sum(h.events) FILTER (WHERE h.kind = 'complaint'), 0)::bigint END AS complaints
-             FROM bouncemx.event_hourly h
-            WHERE h.hour >= v.day::timestamp AT TIME ZONE 'UTC' AND h.hour < (v.day + 1)::timestamp AT TIME ZONE 'UTC'
-              AND h.tenant = v.tenant AND h.stream = v.stream AND h.kind IN ('bounce', 'complaint')
-              AND (v.mx_operator = '' OR h.mx_operator = v.mx_operator)) e
+           SELECT coalesce(e.bounces, 0) AS bounces,
+                  CASE WHEN v.mx_operator = '' OR e.complaints > 0 THEN coalesce(e.complaints, 0) END AS complaints) c
      WHERE v.day >= bouncemx.day_of(since) AND v.day < bouncemx.days_until(until) AND (the_stream IS NULL OR v.stream = the_stream)
      ORDER BY v.day DESC, v.tenant, v.stream, v.mx_operator;
 END;
@@ -388,8 +441,8 @@ CREATE FUNCTION bouncemx.report_flow(since timestamptz, until timestamptz, the_s
 BEGIN ATOMIC
     SELECT bouncemx.day_of(c.at) AS day, c.op, c.kind, c.category, c.origin, count(*)
       FROM bouncemx.suppression_change c
-     WHERE c.at >= bouncemx.day_of(since)::timestamp AT TIME ZONE 'UTC'
-       AND c.at < bouncemx.days_until(until)::timestamp AT TIME ZONE 'UTC'
+     WHERE c.at >= bouncemx.begin_of(bouncemx.day_of(since))
+       AND c.at < bouncemx.begin_of(bouncemx.days_until(until))
        AND (the_stream IS NULL OR c.scope = 'stream' AND c.stream = the_stream)
      GROUP BY 1, c.op, c.kind, c.category, c.origin
      ORDER BY 1 DESC, 6 DESC, c.op, c.kind, c.category, c.origin;
@@ -470,13 +523,12 @@ CREATE FUNCTION bouncemx.report_rules(since timestamptz, until timestamptz, the_
                    numeric, last_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT nullif(h.rule, ''), nullif(h.category, ''), sum(h.events)::bigint, sum(h.verified)::bigint,
-           sum(h.suppressed)::bigint, bouncemx.percent(sum(h.events)::bigint, sum(sum(h.events)) OVER ()::bigint), max(h.hour)
-      FROM bouncemx.event_hourly h
-     WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream)
-       AND h.kind IN ('bounce', 'delayed')
-     GROUP BY h.rule, h.category
-     ORDER BY 3 DESC, h.rule, h.category;
+    SELECT nullif(r.rule, ''), nullif(r.category, ''), sum(r.events)::bigint, sum(r.verified)::bigint,
+           sum(r.suppressed)::bigint, bouncemx.percent(sum(r.events)::bigint, sum(sum(r.events)) OVER ()::bigint), max(r.last_at)
+      FROM bouncemx.rule_daily r
+     WHERE r.day >= bouncemx.day_of(since) AND r.day < bouncemx.days_until(until) AND (the_stream IS NULL OR r.stream = the_stream)
+     GROUP BY r.rule, r.category
+     ORDER BY 3 DESC, r.rule, r.category;
 END;
 COMMENT ON FUNCTION bouncemx.report_rules(timestamptz, timestamptz, text) IS 'How often each rule decided.';
 CREATE VIEW bouncemx.v_rule_hits AS
@@ -488,7 +540,7 @@ COMMENT ON COLUMN bouncemx.v_rule_hits.events IS 'How many events.';
 COMMENT ON COLUMN bouncemx.v_rule_hits.verified IS 'How many of them are proven; the others may be forged.';
 COMMENT ON COLUMN bouncemx.v_rule_hits.suppressed IS 'How many of them made a row of the list.';
 COMMENT ON COLUMN bouncemx.v_rule_hits.share IS 'In percent of all bounces and delays.';
-COMMENT ON COLUMN bouncemx.v_rule_hits.last_at IS 'Hour of the last.';
+COMMENT ON COLUMN bouncemx.v_rule_hits.last_at IS 'When the last was received.';
 
 CREATE FUNCTION bouncemx.report_unmatched(since timestamptz, until timestamptz, the_stream text)
     RETURNS TABLE (day date, reporter text, user_agent text, complaints bigint, unmatched bigint,
@@ -553,7 +605,7 @@ CREATE OR REPLACE FUNCTION bouncemx.counts()
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'messages', (SELECT coalesce(sum(h.messages), 0)::bigint FROM bouncemx.message_hourly h)
-    UNION ALL SELECT 'events', (SELECT coalesce(sum(h.events), 0)::bigint FROM bouncemx.event_hourly h)
+    UNION ALL SELECT 'events', (SELECT coalesce(sum(d.events), 0)::bigint FROM bouncemx.event_daily d)
     UNION ALL SELECT 'suppressions', (SELECT count(*) FROM bouncemx.suppression)
     UNION ALL SELECT 'set_aside', (SELECT count(*) FROM bouncemx.set_aside);
 END;

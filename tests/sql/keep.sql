@@ -1,5 +1,5 @@
 -- Retention, and who keeps. Its own database; some of it has to commit.
-SELECT plan(28);
+SELECT plan(32);
 
 SELECT bouncemx.ensure_partitions('2026-01-01', '2026-03-01') \g /dev/null
 CREATE FUNCTION pg_temp.parts(parent text) RETURNS text LANGUAGE sql AS $$
@@ -46,6 +46,13 @@ SELECT cmp_ok(pg_temp.forget('2026-03-01', NULL, '30 days', NULL), '>', 0::bigin
 SELECT is(left(pg_temp.parts('event'), 8), '20260126', 'a week stays as long as one of its days');
 SELECT is((SELECT string_agg(received_at::date::text, ' ' ORDER BY received_at) FROM bouncemx.event), '2026-02-20 2026-07-01', 'old events are gone');
 SELECT is((SELECT count(*) FROM bouncemx.message), 2::bigint, 'and their messages');
+INSERT INTO bouncemx.complaint_daily (day, tenant, stream, reporter, user_agent, complaints, unmatched)
+SELECT day, '', '', 'r.example', '', 1, 0 FROM unnest('{2026-01-29,2026-01-30}'::date[]) day;
+INSERT INTO bouncemx.rule_daily VALUES ('2026-01-29', '', '', 'r', 'bad_mailbox', 1, 1, 0, '2026-01-29');
+SELECT is(pg_temp.forget('2026-03-01', NULL, NULL, NULL), 0::bigint, 'roll-ups stay as long as events');
+SELECT is(pg_temp.forget('2026-03-01', NULL, '30 days', NULL), 1::bigint, 'those that strangers can fill go with them');
+SELECT is((SELECT string_agg(day::text, ' ') FROM bouncemx.complaint_daily), '2026-01-30', 'up to that day');
+SELECT is((SELECT count(*) FROM bouncemx.rule_daily), 1::bigint, 'the others stay');
 SELECT throws_ok($$SELECT bouncemx.forget_old('2026-03-01', '-1 day')$$, '22023', NULL, 'no time to come');
 SELECT is(bouncemx.drop_partition('event_20260126'), true, 'a partition goes');
 

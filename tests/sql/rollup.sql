@@ -1,7 +1,7 @@
 -- Roll-ups hold what a direct count of the events gives; of erased people nothing is written.
 BEGIN;
 \ir support/put.psql
-SELECT plan(21);
+SELECT plan(25);
 SELECT bouncemx.ensure_partitions('2026-03-01', '2026-03-31') > 0 AND NULL \g /dev/null
 INSERT INTO bouncemx.sent (day, id, recipient, sent_at) VALUES ('2026-03-01', 'abcdefghijklm', 's@x.example', '2026-03-01 00:00:00Z');
 SELECT pg_temp.put('{"n":1,"key":"a@x.example","operator":"google","at":"2026-03-04T10:00:00Z"}', '{"n":2,"key":"b@x.example","operator":"google","at":"2026-03-04T10:59:59Z"}',
@@ -14,11 +14,14 @@ SELECT pg_temp.put('{"n":1,"key":"a@x.example","operator":"google","at":"2026-03
     '{"n":9,"key":"h@x.example","kind":"delayed","at":"2026-03-05T00:00:00Z"}') IS NULL AND NULL \g /dev/null
 SELECT pg_temp.put('{"n":10,"key":"i@x.example","operator":"google","at":"2026-03-04T10:30:00Z"}', '{"n":1,"key":"a@x.example","operator":"google","at":"2026-03-04T10:00:00Z"}') IS NULL AND NULL \g /dev/null
 
-CREATE FUNCTION pg_temp.direct() RETURNS TABLE (hour timestamptz, tenant text, stream text, mx_operator text, kind text, class text, category text, rule text, events bigint, verified bigint, suppressed bigint)
+CREATE FUNCTION pg_temp.direct() RETURNS TABLE (hour timestamptz, tenant text, stream text, mx_operator text, kind text, class text, category text, events bigint, verified bigint, suppressed bigint)
     LANGUAGE sql AS $$
-    SELECT date_trunc('hour', received_at, 'UTC'), tenant, stream, coalesce(mx_operator, ''), kind::text, coalesce(class::text, ''), coalesce(category::text, ''), coalesce(rule, ''),
-           count(*), count(*) FILTER (WHERE verified), count(*) FILTER (WHERE effect IN ('suppressed', 'pending')) FROM bouncemx.event GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 $$;
-SELECT set_eq($$SELECT hour, tenant, stream, mx_operator, kind::text, class, category, rule, events, verified, suppressed FROM bouncemx.event_hourly$$, $$SELECT * FROM pg_temp.direct()$$, 'by hour, as counted directly');
+    SELECT date_trunc('hour', received_at, 'UTC'), tenant, stream, coalesce(mx_operator, ''), kind::text, coalesce(class::text, ''), coalesce(category::text, ''),
+           count(*), count(*) FILTER (WHERE verified), count(*) FILTER (WHERE effect IN ('suppressed', 'pending')) FROM bouncemx.event GROUP BY 1, 2, 3, 4, 5, 6, 7 $$;
+SELECT set_eq($$SELECT hour, tenant, stream, mx_operator, kind::text, class, category, events, verified, suppressed FROM bouncemx.event_hourly$$, $$SELECT * FROM pg_temp.direct()$$, 'by hour, as counted directly');
+SELECT set_eq($$SELECT * FROM bouncemx.event_daily$$, $$SELECT (hour AT TIME ZONE 'UTC')::date, tenant, stream, mx_operator, kind, class, category,
+    sum(events)::bigint AS events, sum(verified)::bigint AS verified, sum(suppressed)::bigint AS suppressed FROM bouncemx.event_hourly GROUP BY 1, 2, 3, 4, 5, 6, 7$$, 'by day, as by hour');
+SELECT set_eq($$SELECT * FROM bouncemx.bounce_hourly$$, $$SELECT hour, mx_operator, category, sum(events)::bigint AS events FROM bouncemx.event_hourly WHERE kind = 'bounce' GROUP BY 1, 2, 3$$, 'bounces of all streams');
 SELECT is((SELECT events FROM bouncemx.event_hourly WHERE hour = '2026-03-04 10:00Z'), 3::bigint, 'two batches in one row, what came twice once');
 SELECT is((SELECT sum(events) FROM bouncemx.event_hourly), 10::numeric, 'each event once');
 SELECT results_eq($$SELECT day, mx_operator, category, listed_address, blocklist, lookup_url, events, verified, sample_event_id FROM bouncemx.block_daily$$,
@@ -36,10 +39,14 @@ SELECT is_empty('SELECT * FROM bouncemx.diagnostic_daily', 'no words, no fingerp
 -- Stored events give the same as those that came in.
 CREATE TEMP TABLE before AS SELECT * FROM bouncemx.event_hourly;
 CREATE TEMP TABLE before_complaint AS SELECT * FROM bouncemx.complaint_daily;
-TRUNCATE bouncemx.event_hourly, bouncemx.block_daily, bouncemx.attempt_daily, bouncemx.complaint_daily, bouncemx.latency_daily;
+CREATE TEMP TABLE before_campaign AS SELECT * FROM bouncemx.campaign_daily;
+CREATE TEMP TABLE before_rule AS SELECT * FROM bouncemx.rule_daily;
+TRUNCATE bouncemx.event_hourly, bouncemx.event_daily, bouncemx.bounce_hourly, bouncemx.campaign_daily, bouncemx.rule_daily, bouncemx.block_daily, bouncemx.attempt_daily, bouncemx.complaint_daily, bouncemx.latency_daily;
 SELECT is(bouncemx.roll_up_stored('2026-03-01', '2026-03-06'), 10::bigint, 'rolled up afterwards');
 SELECT set_eq('SELECT * FROM bouncemx.event_hourly', 'SELECT * FROM before', 'to the same counts');
 SELECT set_eq('SELECT * FROM bouncemx.complaint_daily', 'SELECT * FROM before_complaint', 'of complaints too');
+SELECT set_eq('SELECT * FROM bouncemx.campaign_daily', 'SELECT * FROM before_campaign', 'of campaigns');
+SELECT set_eq('SELECT * FROM bouncemx.rule_daily', 'SELECT * FROM before_rule', 'and of rules');
 
 SELECT is(bouncemx.forget_rolled_up('2026-03-05'), 3::bigint, 'what strangers can make at will is not kept for ever');
 SELECT is((SELECT count(*) FROM bouncemx.block_daily), 1::bigint, 'what blocks us is');

@@ -17,7 +17,7 @@ INSERT INTO small VALUES
     ('lane_position'), ('set_aside'), ('feed'), ('feed_state'), ('breaker_hour'), ('breaker_state'), ('audit'),
     ('import_job'), ('log_told'), ('maintenance'),
     -- Roll-ups: a few rows an hour.
-    ('event_hourly'), ('message_hourly'), ('diagnostic_daily'), ('block_daily'), ('attempt_daily'), ('complaint_daily'),
+    ('event_hourly'), ('event_daily'), ('bounce_hourly'), ('message_hourly'), ('campaign_daily'), ('rule_daily'), ('diagnostic_daily'), ('block_daily'), ('attempt_daily'), ('complaint_daily'),
     ('latency_daily');
 
 SELECT is_empty($$

@@ -18,8 +18,9 @@ GROUPS = (
     (2, "The circuit breaker", "#fdf6e3", ("breaker_policy", "breaker_hour", "breaker_state", "domain_operator")),
     (3, "The feed", "#e6f4ea", ("suppression_change", "feed", "feed_state")),
     (3, "Journals", "#f4f4f4", ("lane_position", "set_aside")),
-    (0, "Reports", "#f4f4f4", ("event_hourly", "message_hourly", "diagnostic_daily", "block_daily", "attempt_daily",
-                               "complaint_daily", "latency_daily", "volume")),
+    (0, "Reports", "#f4f4f4", ("event_hourly", "event_daily", "bounce_hourly", "message_hourly", "campaign_daily", "rule_daily",
+                               "diagnostic_daily", "block_daily", "attempt_daily", "complaint_daily", "latency_daily",
+                               "volume")),
     (3, "The house", "#f4f4f4", ("schema_migration", "maintenance", "audit", "import_job", "log_told")),
 )
 # Columns that name a row of another table; PostgreSQL is not told, since partitions come and go.
