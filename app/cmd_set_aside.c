@@ -1,15 +1,13 @@
 /* set-aside: messages that PostgreSQL refused or that killed their workers. */
 #include "app/answer.h"
 #include "app/child.h"
-#include "app/feedback.h"
 #include "app/people.h"
-#include "app/reading.h"
+#include "app/stored.h"
 #include "app/table.h"
 #include "base/clock.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,119 +80,20 @@ static int show(const struct command_line *l)
 
 /* ---- retry ---- */
 
-/* "2026-01-31T08:09:10.123456Z" as the server writes times. */
-static bool time_parse(struct str text, int64_t *ret)
-{
-    uint32_t f[6];
-    static const struct {
-        size_t at, n;
-    } parts[6] = {{0, 4}, {5, 2}, {8, 2}, {11, 2}, {14, 2}, {17, 2}};
-    for (int i = 0; i < 6; i++)
-        if (!str_to_u32(str_sub(text, parts[i].at, parts[i].at + parts[i].n), &f[i]))
-            return false;
-    int64_t t = clock_days((int)f[0], (int)f[1], (int)f[2]) * CLOCK_DAY +
-                ((int64_t)f[3] * 3600 + f[4] * 60 + f[5]) * CLOCK_SECOND;
-    struct str rest = str_from(text, 19);
-    if (str_starts(rest, STR("."))) {
-        int64_t unit = CLOCK_SECOND / 10;
-        for (size_t i = 1; i < rest.n && ascii_is_digit(rest.p[i]); i++, unit /= 10)
-            t += (rest.p[i] - '0') * unit;
-    }
-    *ret = t;
-    return true;
-}
-
-/* The recipients as the configuration reads them today, on the day on which they came: what was
- * found in them at the time is not stored beside a message that was set aside. */
-static int recipients_read(struct returnpath_reader *reader, struct arena *a, struct str lines,
-                           struct spool_envelope *ret)
-{
-    struct spool_recipient *list = ARENA_ARRAY(a, SPOOL_RECIPIENTS_MAX, struct spool_recipient);
-    struct str rest = lines, line;
-    uint32_t day = (uint32_t)(ret->received_at / CLOCK_DAY);
-    size_t n = 0;
-    if (!list)
-        return -ENOMEM;
-    while (n < SPOOL_RECIPIENTS_MAX && str_line(&rest, &line)) {
-        struct returnpath r = {.kind = RETURNPATH_BOUNCE};
-        struct spool_recipient *to = &list[n];
-        int rc = returnpath_read(reader, a, line, day, &r);
-        if (rc == -ENOMEM)
-            return rc;
-        *to = (struct spool_recipient){.address = line};
-        n++;
-        if (rc < 0 && rc != -EKEYREJECTED)
-            continue; /* of a domain that is ours no more */
-        to->domain = r.domain->name;
-        to->tenant = str_is_absent(r.tenant) ? r.domain->tenant : r.tenant;
-        to->stream = str_is_absent(r.stream) ? r.domain->stream : r.stream;
-        to->recipient = r.recipient;
-        to->token = r.token;
-        to->token_id = r.token_id;
-        to->campaign = r.campaign;
-        to->message_id = r.message_id;
-        to->kind = (uint8_t)r.kind;
-        to->source = (uint8_t)r.source;
-        to->proof = (uint8_t)r.proof;
-        to->verified = r.verified;
-        to->day = r.day;
-    }
-    ret->recipients = list;
-    ret->recipients_n = n;
-    return 0;
-}
-
-static int record_of(const struct answer *a, struct returnpath_reader *reader, struct arena *arena,
-                     struct spool_record *ret, struct err *e)
-{
-    struct spool_record r = {.body = answer_cell(a, 0, "raw"),
-                             .truncated = str_eq(answer_cell(a, 0, "truncated"), STR("true"))};
-    struct spool_envelope *env = &r.envelope;
-    env->client_address = answer_cell(a, 0, "client_address");
-    env->helo = answer_cell(a, 0, "helo");
-    env->protocol = answer_cell(a, 0, "protocol");
-    env->tls = answer_cell(a, 0, "tls");
-    env->mail_from = answer_cell(a, 0, "mail_from");
-    if (!id_parse(answer_cell(a, 0, "id"), &env->id) ||
-        !time_parse(answer_cell(a, 0, "received_at"), &env->received_at) ||
-        !str_to_u64(answer_cell(a, 0, "size"), &env->size))
-        return err_set(e, -EPROTO, "the database answers in an unknown form");
-    if (recipients_read(reader, arena, answer_cell(a, 0, "rcpt_to"), env) < 0)
-        return err_set(e, -ENOMEM, "out of memory");
-    *ret = r;
-    return 0;
-}
-
 /* Reads and writes the message: in a process of its own, since it may have killed others. */
 static int retry_inside(const struct command_line *l, struct answer *a)
 {
     struct arena arena = arena_make(READING_ARENA_MAX);
-    struct reading reading = {.token_headers = a->config->token_headers,
-                              .token_headers_n = a->config->attribution.token_headers_n};
-    const char **paths = calloc(a->config->processor.rules_n + 1, sizeof(char *));
-    struct feedback *feedback = NULL;
     struct spool_record record;
     struct people people = {NULL, NULL};
+    struct stored stored;
     struct db_message m;
     struct err e = {0};
-    int rc = paths ? config_returnpath(a->config, &a->config->returnpath, &e)
-                   : err_set(&e, -ENOMEM, "out of memory");
-    if (rc == 0 && returnpath_reader_new(a->config->returnpath, &reading.returnpath) < 0)
-        rc = err_set(&e, -ENOMEM, "out of memory");
+    int rc = stored_open(a->config, NULL, &stored, &e);
     if (rc == 0)
-        rc = feedback_open(a->config, &feedback, &e);
-    reading.is_signed = feedback ? feedback_is_signed : NULL;
-    reading.is_signed_ctx = feedback;
-    for (size_t i = 0; paths && i < a->config->processor.rules_n; i++)
-        paths[i] = a->config->processor.rules[i].path;
+        rc = stored_record(a, 0, stored.reading.returnpath, &arena, &record, &e);
     if (rc == 0)
-        rc = classifier_load(paths, a->config->processor.rules_n, &reading.classifier, &e);
-    if (rc == 0)
-        rc = record_of(a, reading.returnpath, &arena, &record, &e);
-    if (rc == 0) {
-        report_init();
-        rc = reading_message(&reading, &arena, &record, &m, &e);
-    }
+        rc = reading_message(&stored.reading, &arena, &record, &m, &e);
     if (rc == 0)
         rc = people_open(a->config, &people, &e);
     if (rc == 0)
@@ -202,10 +101,7 @@ static int retry_inside(const struct command_line *l, struct answer *a)
     if (rc == 0)
         rc = db_set_aside_retried(a->db, &m, &e);
     people_close(&people);
-    classifier_free(reading.classifier);
-    feedback_free(feedback);
-    returnpath_reader_free(reading.returnpath);
-    free(paths);
+    stored_close(&stored);
     arena_free(&arena);
     return rc < 0 ? command_fail(l, EXIT_NO, "%s: stays set aside: %s", l->args[0], e.text)
                   : EXIT_GOOD;

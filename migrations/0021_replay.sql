@@ -40,7 +40,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION bouncemx.replay_count(timestamptz, timestamptz) IS 'How many messages of a time have raw mail.';
 
-CREATE FUNCTION bouncemx.replay_events(since timestamptz, until timestamptz, the_stream text, first_id uuid, last_id uuid)
+CREATE FUNCTION bouncemx.replay_events(since timestamptz, until timestamptz, first_id uuid, last_id uuid)
     RETURNS TABLE (id uuid, received_at timestamptz, tenant text, stream text, address text, address_key text,
                    final_recipient text, token text, capped boolean, effect bouncemx.event_effect,
                    kind bouncemx.event_kind, class bouncemx.bounce_class, category bouncemx.bounce_category,
@@ -54,10 +54,9 @@ BEGIN ATOMIC
       FROM bouncemx.event e
      WHERE e.received_at >= since AND e.received_at < until
        AND e.id > first_id AND e.id <= bouncemx.last_of(last_id)
-       AND (the_stream IS NULL OR e.stream = the_stream)
      ORDER BY e.id;
 END;
-COMMENT ON FUNCTION bouncemx.replay_events(timestamptz, timestamptz, text, uuid, uuid) IS 'The events of the messages from first_id to last_id, a page of replay_messages, by id.';
+COMMENT ON FUNCTION bouncemx.replay_events(timestamptz, timestamptz, uuid, uuid) IS 'The events of the messages from first_id to last_id, a page of replay_messages, by id.';
 
 -- ---- what a verdict would do -------------------------------------------------------------------
 
