@@ -41,7 +41,10 @@ int answer_ask(const struct command_line *l, struct answer *a, enum db_question 
     struct err e;
     arena_reset(&a->arena);
     int rc = db_ask(a->db, &a->arena, question, params, params_n, &a->table, &e);
-    return rc < 0 ? command_fail(l, rc, "%s", e.text) : 0;
+    /* What the schema raises for people is said in words for them. */
+    static const char raised[] = "PostgreSQL P0001: ";
+    size_t skip = rc < 0 && str_starts(str_c(e.text), str_c(raised)) ? sizeof(raised) - 1 : 0;
+    return rc < 0 ? command_fail(l, rc, "%s", e.text + skip) : 0;
 }
 
 struct str answer_time(int64_t time, char text[24])

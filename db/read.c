@@ -16,13 +16,17 @@ enum {
     OID_NUMERIC = 1700,
     OID_FIRST_OF_USER = 16384
 };
+enum { LIST_MAX = 64 << 20 };
 
-/* parameters: t text, n number, z time, i id, a address (asked for by its key). */
+/* parameters: t text, n number, z time, i id, a address (asked for by its key), l list of texts. */
 static const struct {
     const char *parameters;
     const char *sql;
 } questions[] = {
-    [DB_ASK_SUPPRESSIONS] = {"tntz", "SELECT * FROM bouncemx.suppressions($1, $2, $3, $4)"},
+    [DB_ASK_SUPPRESSIONS] =
+        {"tntztttt",
+         "SELECT * FROM bouncemx.suppressions($1, $2, $3, $4, $5::bouncemx.suppression_scope, $6, "
+         "$7::bouncemx.event_kind, $8::bouncemx.suppression_state)"},
     [DB_ASK_SUPPRESSION] = {"az", "SELECT * FROM bouncemx.suppression_of($1, $2)"},
     [DB_ASK_SUPPRESSED] = {"attz", "SELECT * FROM bouncemx.suppressed($1, $2, $3, $4)"},
     [DB_ASK_EVENTS] = {"ni", "SELECT * FROM bouncemx.events($1, $2)"},
@@ -57,12 +61,46 @@ static const struct {
     [DB_ASK_REPORT_RULES] = {"zzt", "SELECT * FROM bouncemx.report_rules($1, $2, $3)"},
     [DB_ASK_REPORT_UNMATCHED] = {"zzt", "SELECT * FROM bouncemx.report_unmatched($1, $2, $3)"},
     [DB_ASK_REPORT_HELD] = {"zzt", "SELECT * FROM bouncemx.report_held($1, $2, $3)"},
+    [DB_ASK_CHECK] = {"llttz", "SELECT * FROM bouncemx.check_keys($1, $2, $3, $4, $5)"},
+    [DB_ASK_ALLOWED] = {"t", "SELECT * FROM bouncemx.allowed_list($1)"},
+    [DB_ASK_WEEKS] = {"", "SELECT count(*) AS count FROM bouncemx.weeks_kept()"},
+    [DB_DO_ACT_AS] = {"t", "SELECT set_config('bouncemx.actor', $1, false) AS actor"},
+    [DB_DO_ADD] =
+        {"atttttzz",
+         "SELECT bouncemx.suppression_add($1, $2, $3::bouncemx.suppression_scope, $4, $5, "
+         "$6::bouncemx.event_kind, $7, $8) AS did"},
+    [DB_DO_REMOVE] = {"atttttz", "SELECT * FROM bouncemx.suppression_remove($1, $2, "
+                                 "$3::bouncemx.suppression_scope, $4, $5, $6::text::boolean, $7)"},
+    [DB_DO_ERASE] = {"atz", "SELECT * FROM bouncemx.erase($1, $2, $3)"},
+    [DB_DO_ERASE_WEEK] = {"an",
+                          "SELECT m.* FROM bouncemx.weeks_kept() w CROSS JOIN LATERAL "
+                          "bouncemx.erase_mentioned($1, w.since, w.until) m WHERE w.week = $2"},
+    [DB_DO_UNDO] = {"ittz", "SELECT * FROM bouncemx.undo_event($1, $2, $3::text::boolean, $4)"},
+    [DB_DO_ALLOW] = {"tttz", "SELECT bouncemx.allow($1, $2, $3, $4) AS removed"},
+    [DB_DO_DISALLOW] = {"ttt", "SELECT bouncemx.disallow($1, $2, $3) AS stood"},
+    [DB_DO_DELIVERED] =
+        {"llll", "SELECT bouncemx.delivered($1, $2, $3, $4::text[]::timestamptz[]) AS reset"},
 };
 _Static_assert(sizeof(questions) / sizeof(questions[0]) == DB_QUESTION_COUNT,
                "a question has no SQL");
 _Static_assert((size_t)PG_ASK + DB_QUESTION_COUNT <= PG_STATEMENTS_MAX, "PG_STATEMENTS_MAX is low");
 
 /* ---- parameters ---- */
+
+/* A line each, as text[]. */
+static struct str list_of(struct arena *a, struct str lines)
+{
+    struct array list;
+    struct str rest = lines, line, out = {NULL, 0};
+    array_init(&list, ENCODE_TEXT, LIST_MAX);
+    array_begin(&list);
+    while (str_line(&rest, &line))
+        array_text(&list, line, line.n);
+    if (array_end(&list) == 0)
+        out = arena_str(a, buf_str(&list.bytes));
+    array_free(&list);
+    return out;
+}
 
 static int add_parameter(struct arena *a, char type, struct str v, struct pg_parameters *p,
                          struct err *e)
@@ -88,6 +126,8 @@ static int add_parameter(struct arena *a, char type, struct str v, struct pg_par
         out = address_key(a, v);
         if (str_is_absent(out) && !arena_failed(a))
             return err_set(e, -EINVAL, "\"%.*s\" is no address", STR_ARG(v));
+    } else if (type == 'l') {
+        out = list_of(a, v);
     } else if (!text_is_safe(v)) {
         return err_set(e, -EINVAL, "\"%.*s\" is not UTF-8 text", STR_ARG(v));
     }

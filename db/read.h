@@ -9,7 +9,7 @@
 
 /* X(id, parameters, sql): the rows of each are described beside its function in migrations/. */
 #define DB_QUESTIONS(X)                                                                          \
-    X(DB_ASK_SUPPRESSIONS, 4, "tenant or NULL, limit, keys after this one or NULL, time")        \
+    X(DB_ASK_SUPPRESSIONS, 8, "tenant, limit, keys after, time, scope, stream, kind, state")     \
     X(DB_ASK_SUPPRESSION, 2, "address, time: every scope that holds it then")                    \
     X(DB_ASK_SUPPRESSED, 4, "address, tenant or NULL, stream or NULL, time: one row, why")       \
     X(DB_ASK_EVENTS, 2, "limit, before this event id or NULL: the newest first")                 \
@@ -42,7 +42,19 @@
     X(DB_ASK_REPORT_FORGED, 3, "since, until, stream or NULL: attempts without effect")          \
     X(DB_ASK_REPORT_RULES, 3, "since, until, stream or NULL: how often each rule decided")       \
     X(DB_ASK_REPORT_UNMATCHED, 3, "since, until, stream or NULL: complaints by reporter")        \
-    X(DB_ASK_REPORT_HELD, 3, "since, until, stream or NULL: what the breaker holds")
+    X(DB_ASK_REPORT_HELD, 3, "since, until, stream or NULL: what the breaker holds")             \
+    X(DB_ASK_CHECK, 5, "addresses, their keys, stream or NULL, tenant or NULL, time")            \
+    X(DB_ASK_ALLOWED, 1, "tenant or NULL: the allow-list")                                       \
+    X(DB_ASK_WEEKS, 0, "count: how many weeks DB_DO_ERASE_WEEK goes through")                    \
+    X(DB_DO_ACT_AS, 1, "name: whom all later changes of this connection are noted for")          \
+    X(DB_DO_ADD, 8, "address, tenant, scope, stream, reason, kind, end or NULL, time: did")      \
+    X(DB_DO_REMOVE, 7, "address, tenant, scope, stream (or NULL), reason, force, time: rows")    \
+    X(DB_DO_ERASE, 3, "address, reason, time: place, rows, complete")                            \
+    X(DB_DO_ERASE_WEEK, 2, "address, week from 1: place, rows")                                  \
+    X(DB_DO_UNDO, 4, "event, reason or NULL, force, time: what was done")                        \
+    X(DB_DO_ALLOW, 4, "address or @domain, tenant, reason, time: rows taken off the list")       \
+    X(DB_DO_DISALLOW, 3, "address or @domain, tenant, reason: whether it stood there")           \
+    X(DB_DO_DELIVERED, 4, "keys, tenants, streams, times: how many scores began anew")
 
 enum db_question {
 #define X(id, parameters, meaning) id,
@@ -66,8 +78,9 @@ struct db_table {
     const struct db_cell *cells; /* row * columns_n + column */
 };
 
-/* Asks; params that are absent strings are NULL, times are microseconds since the epoch in decimal.
- * All of *ret lives in a. */
+/* Asks, or for DB_DO_ changes, in a transaction of its own; params that are absent strings are
+ * NULL, times are microseconds since the epoch in decimal. Lists are a line each; force is "true"
+ * or "false". All of *ret lives in a. */
 int db_ask(struct db *db, struct arena *a, enum db_question question, const struct str *params,
            size_t params_n, struct db_table *ret, struct err *e);
 

@@ -88,6 +88,18 @@ CREATE TRIGGER suppression_pardoned AFTER DELETE ON bouncemx.suppression
 
 -- ---- time --------------------------------------------------------------------------------------
 
+CREATE FUNCTION bouncemx.check_time(the_time timestamptz) RETURNS void
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    -- With the owner's rights session_user is still who logged in.
+    IF the_time > clock_timestamp() + interval '1 day' AND session_user <> current_user
+       AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user) THEN
+        RAISE EXCEPTION 'time %: expected one that is not a day ahead of the server''s clock', the_time
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END $$;
+COMMENT ON FUNCTION bouncemx.check_time(timestamptz) IS 'Refuses a time of tomorrow from another login than the owner''s: who only writes must not make the list and the events end early.';
+
 CREATE FUNCTION bouncemx.expire_suppressions(the_time timestamptz, how_many bigint) RETURNS bigint
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -95,6 +107,7 @@ DECLARE
     was_actor text := coalesce(current_setting('bouncemx.actor', true), '');
     expired   bigint;
 BEGIN
+    PERFORM bouncemx.check_time(the_time);
     IF NOT EXISTS (SELECT FROM bouncemx.suppression WHERE expires_at <= the_time) THEN
         RETURN 0;
     END IF;
@@ -130,6 +143,7 @@ DECLARE
     today   date := (the_time AT TIME ZONE 'UTC')::date;
     dropped integer;
 BEGIN
+    PERFORM bouncemx.check_time(the_time);
     dropped := bouncemx.drop_days_before('sent', today - k.token_days)
              + bouncemx.drop_days_before('token_seen', today - k.token_days)
              + bouncemx.drop_days_before('content_seen', today - k.content_days);

@@ -82,6 +82,7 @@ DECLARE
     removed bigint;
     rows    bigint;
 BEGIN
+    PERFORM bouncemx.check_time(the_time);
     IF the_time IS NULL OR least(evidence, events, feed) < interval '0' THEN
         RAISE EXCEPTION 'forget_old: %, %, %, %: expected a time, and intervals from 0 (NULL: for ever)', the_time, evidence, events, feed
             USING ERRCODE = 'invalid_parameter_value';

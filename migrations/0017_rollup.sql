@@ -76,7 +76,7 @@ CREATE TABLE bouncemx.block_daily (
     first_at        timestamptz NOT NULL,
     last_at         timestamptz NOT NULL,
     sample_event_id uuid NOT NULL,
-    PRIMARY KEY (day, tenant, stream, mx_operator, category, listed_address, blocklist, lookup_url)
+    PRIMARY KEY (day, tenant, stream, mx_operator, category, listed_address, blocklist)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE bouncemx.block_daily IS 'Refusals of ourselves (class block), a day.';
 COMMENT ON COLUMN bouncemx.block_daily.day IS 'The day of receipt, UTC.';
@@ -86,7 +86,7 @@ COMMENT ON COLUMN bouncemx.block_daily.mx_operator IS 'Who runs the mail host th
 COMMENT ON COLUMN bouncemx.block_daily.category IS 'Why.';
 COMMENT ON COLUMN bouncemx.block_daily.listed_address IS 'The address of ours that the words name; empty: none.';
 COMMENT ON COLUMN bouncemx.block_daily.blocklist IS 'The list that it stands on; empty: none is named.';
-COMMENT ON COLUMN bouncemx.block_daily.lookup_url IS 'The page to look at; empty: none is named.';
+COMMENT ON COLUMN bouncemx.block_daily.lookup_url IS 'The page to look at, the last that was named; empty: none is, or it names an address.';
 COMMENT ON COLUMN bouncemx.block_daily.events IS 'How many events.';
 COMMENT ON COLUMN bouncemx.block_daily.verified IS 'How many of them are proven.';
 COMMENT ON COLUMN bouncemx.block_daily.first_at IS 'When the first was accepted.';
@@ -165,7 +165,7 @@ CREATE TABLE bouncemx.message_hourly (
     node     text NOT NULL,
     kind     bouncemx.event_kind NOT NULL,
     messages bigint NOT NULL,
-    bytes    bigint NOT NULL,
+    bytes    numeric NOT NULL,
     PRIMARY KEY (hour, node, kind)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE bouncemx.message_hourly IS 'Messages by hour and host.';
@@ -233,7 +233,10 @@ BEGIN
             day, tenant, stream, mx_operator, category, listed_address, blocklist, lookup_url, events,
             verified, first_at, last_at, sample_event_id)
         SELECT (e.received_at AT TIME ZONE 'UTC')::date, e.tenant, e.stream, coalesce(e.mx_operator, ''),
-               e.category, coalesce(host(e.listed_address::inet), ''), coalesce(e.blocklist, ''), coalesce(e.lookup_url, ''),
+               e.category, coalesce(host(e.listed_address::inet), ''), coalesce(e.blocklist, ''),
+               -- Some pages have the recipient in their address.
+               coalesce((array_agg(e.lookup_url ORDER BY e.received_at DESC, e.id DESC)
+                         FILTER (WHERE e.lookup_url !~ '@|%40'))[1], ''),
                count(*), count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)),
                min(e.received_at), max(e.received_at), (array_agg(e.id ORDER BY e.received_at DESC, e.id DESC))[1]
           FROM unnest(e_id, e_received_at, e_tenant, e_stream, e_mx_operator, e_class, e_category,
@@ -241,10 +244,10 @@ BEGIN
                e (id, received_at, tenant, stream, mx_operator, class, category, listed_address, blocklist,
                   lookup_url, verification, effect)
          WHERE e.class = 'block' AND e.effect <> 'flood'
-         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-         ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
-        ON CONFLICT (day, tenant, stream, mx_operator, category, listed_address, blocklist, lookup_url) DO UPDATE
-           SET events = b.events + excluded.events, verified = b.verified + excluded.verified,
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
+         ORDER BY 1, 2, 3, 4, 5, 6, 7
+        ON CONFLICT (day, tenant, stream, mx_operator, category, listed_address, blocklist) DO UPDATE
+           SET lookup_url = coalesce(nullif(excluded.lookup_url, ''), b.lookup_url), events = b.events + excluded.events, verified = b.verified + excluded.verified,
                first_at = least(b.first_at, excluded.first_at), last_at = greatest(b.last_at, excluded.last_at),
                sample_event_id = excluded.sample_event_id;
     END IF;
@@ -462,8 +465,8 @@ BEGIN
                CASE WHEN e.verification IN ('token', 'sent', 'waiting') THEN e.token END, e.token_day,
                e.content, true,
                e.class, e.category, e.confidence, e.rule, e.mx_operator, e.source, e.status,
-               CASE WHEN e.class <> 'hard' THEN NULL ELSE e.diagnostic END,
-               CASE WHEN e.class <> 'hard' THEN NULL ELSE e.evidence_text END)::bouncemx.candidate END))
+               CASE WHEN e.class IN ('hard', 'soft') THEN e.diagnostic END,
+               CASE WHEN e.class IN ('hard', 'soft') THEN e.evidence_text END)::bouncemx.candidate END))
       INTO effects
       FROM (SELECT generate_series(1, cardinality(e_id)) AS n, unnest(e_id) AS id,
                    unnest(e_received_at) AS received_at,

@@ -224,7 +224,11 @@ BEGIN
          USING unnest(before) WITH ORDINALITY o
           JOIN bouncemx.replay_judged(before, after) j ON j.n = o.ordinality
          WHERE j.acts_anew AND s.address_key = o.address_key AND s.tenant = o.tenant AND s.event_id = o.id
-        RETURNING s.address_key, s.tenant, s.line, s.event_id)
+        RETURNING s.address_key, s.tenant, s.line, s.event_id),
+    fewer AS (
+        UPDATE bouncemx.struck t SET strikes = greatest(t.strikes - g.n, 0)
+          FROM (SELECT d.address_key, d.tenant, count(*) AS n FROM gone d GROUP BY 1, 2) g
+         WHERE t.address_key = g.address_key AND t.tenant = g.tenant)
     SELECT array_agg(ROW(s.*)::bouncemx.suppression) INTO unstruck
       FROM (SELECT DISTINCT g.address_key, g.tenant, g.line FROM gone g) g
       JOIN bouncemx.suppression s
@@ -261,6 +265,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION bouncemx.replay_take_back(bouncemx.event[], bouncemx.event[]) IS 'Takes back what events did that are something else to policy now: strikes, soft days (a day on which another soft bounce counted stays), and rows of the list that nothing else makes; returns those rows.';
 
+CREATE FUNCTION bouncemx.replay_pardoned(the_key text, the_tenant text, since timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM bouncemx.suppression_change c
+                    WHERE c.address_hash = bouncemx.address_hash(the_key) AND c.op = 'remove' AND c.at > since
+                      AND (c.scope = 'global' OR c.tenant = the_tenant)
+                      AND c.reason LIKE 'replay: %' IS NOT TRUE);
+END;
+COMMENT ON FUNCTION bouncemx.replay_pardoned(text, text, timestamptz) IS 'Has a person taken the address off the list since then? What came before it does not act anew.';
+
 CREATE FUNCTION bouncemx.replay_act(before bouncemx.event[], after bouncemx.event[], ids uuid[], contents bytea[])
     RETURNS void
     LANGUAGE plpgsql AS $$
@@ -284,8 +298,13 @@ BEGIN
                       AND g.tenant = CASE g.scope WHEN 'global' THEN '' ELSE x.tenant END
                       AND g.stream = CASE g.scope WHEN 'stream' THEN x.stream ELSE '' END)
        AND x.address_key IN (SELECT g.address_key FROM unnest(gone) g);
-    DELETE FROM bouncemx.strike s USING unnest(others) x
-     WHERE s.address_key = x.address_key AND s.tenant = x.tenant AND s.event_id = x.id;
+    WITH struck_anew AS (
+        DELETE FROM bouncemx.strike s USING unnest(others) x
+         WHERE s.address_key = x.address_key AND s.tenant = x.tenant AND s.event_id = x.id
+        RETURNING s.address_key, s.tenant)
+    UPDATE bouncemx.struck t SET strikes = greatest(t.strikes - g.n, 0)
+      FROM (SELECT d.address_key, d.tenant, count(*) AS n FROM struck_anew d GROUP BY 1, 2) g
+     WHERE t.address_key = g.address_key AND t.tenant = g.tenant;
     WITH acting AS (
         SELECT i.*, CASE WHEN NOT EXISTS (
                               -- It was the one that used it up.
@@ -297,6 +316,7 @@ BEGIN
           JOIN unnest(after) WITH ORDINALITY i ON i.ordinality = o.ordinality
           JOIN unnest(ids, contents) c (id, content) ON c.id = i.id
          WHERE j.acts_anew AND j.is_use IS NOT NULL AND o.effect <> 'undone'
+           AND NOT bouncemx.replay_pardoned(i.address_key, i.tenant, i.received_at)
          UNION ALL
         SELECT x.*, 0::bigint, NULL::bytea FROM unnest(others) x)
     SELECT array_agg(ROW(
@@ -330,7 +350,13 @@ BEGIN
             SELECT o.id, o.received_at, j.is_first
               FROM unnest(before) WITH ORDINALITY o
               JOIN bouncemx.replay_judged(before, after) j ON j.n = o.ordinality
-             WHERE j.is_use IS NULL AND j.is_first IS DISTINCT FROM j.was_first AND o.effect <> 'undone') d
+             WHERE j.is_use IS NULL AND j.is_first IS DISTINCT FROM j.was_first AND o.effect <> 'undone'
+             UNION ALL
+            SELECT o.id, o.received_at, 'undone'
+              FROM unnest(before) WITH ORDINALITY o
+              JOIN bouncemx.replay_judged(before, after) j ON j.n = o.ordinality
+             WHERE j.acts_anew AND j.is_use IS NOT NULL
+               AND bouncemx.replay_pardoned(o.address_key, o.tenant, o.received_at)) d
      WHERE e.id = d.id AND e.received_at = d.received_at;
 END $$;
 COMMENT ON FUNCTION bouncemx.replay_act(bouncemx.event[], bouncemx.event[], uuid[], bytea[]) IS 'Lets events act as what they are now, after what they did as what they were was taken back. contents: what those without a token are known by, of the events ids.';

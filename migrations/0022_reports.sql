@@ -158,31 +158,40 @@ CREATE FUNCTION bouncemx.report_spikes(since timestamptz, until timestamptz, the
                    integer, z numeric)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT x.hour, nullif(x.mx_operator, ''), x.category, x.events, u.usual, u.days,
-           CASE WHEN u.days >= 7 THEN round(0.6745 * (x.events - u.usual) / greatest(u.deviation, 1), 1) END
-      FROM (SELECT h.hour, h.mx_operator, h.category, sum(h.events)::bigint AS events
-              FROM bouncemx.event_hourly h
-             WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND (the_stream IS NULL OR h.stream = the_stream)
-               AND h.kind = 'bounce'
-             GROUP BY h.hour, h.mx_operator, h.category
-            HAVING sum(h.events) >= 10) x
-     CROSS JOIN (SELECT min(h.hour) AS hour FROM bouncemx.event_hourly h) begun
+    WITH counted AS MATERIALIZED (
+        SELECT h.hour, h.mx_operator, h.category, sum(h.events)::bigint AS events
+          FROM bouncemx.event_hourly h
+         WHERE h.hour >= date_trunc('hour', since, 'UTC') - interval '28 days' AND h.hour < until
+           AND (the_stream IS NULL OR h.stream = the_stream) AND h.kind = 'bounce'
+         GROUP BY h.hour, h.mx_operator, h.category),
+    -- An hour of which nothing is counted had none, once there was anything at all.
+    asked AS (
+        SELECT c.hour, c.mx_operator, c.category, c.events,
+               least(28, floor(extract(epoch FROM c.hour - begun.hour) / 86400))::integer AS days
+          FROM counted c
+         CROSS JOIN (SELECT min(h.hour) AS hour FROM bouncemx.event_hourly h) begun
+         WHERE c.hour >= date_trunc('hour', since, 'UTC') AND c.events >= 10),
+    compared AS (
+        SELECT a.hour, a.mx_operator, a.category, a.events, a.days, array_agg(coalesce(c.events, 0)) AS before
+          FROM asked a
+         CROSS JOIN generate_series(1, 28) k
+          LEFT JOIN counted c
+            ON c.hour = a.hour - k * interval '24 hours' AND c.mx_operator = a.mx_operator AND c.category = a.category
+         WHERE k <= a.days
+         GROUP BY a.hour, a.mx_operator, a.category, a.events, a.days
+        -- No spike without half of the days 5 and more below it; a median of each hour would take long.
+        HAVING a.days < 7 OR 2 * count(*) FILTER (WHERE coalesce(c.events, 0) < a.events - 5) >= count(*)
+         UNION ALL
+        SELECT a.hour, a.mx_operator, a.category, a.events, 0, NULL FROM asked a WHERE a.days = 0)
+    SELECT x.hour, nullif(x.mx_operator, ''), x.category, x.events, u.usual, x.days,
+           CASE WHEN x.days >= 7 THEN round(0.6745 * (x.events - u.usual) / greatest(v.deviation, 1), 1) END
+      FROM compared x
      CROSS JOIN LATERAL (
-           -- An hour of which nothing is counted had none, once there was anything at all.
-           SELECT s.usual, s.days, percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(d.n - s.usual))::numeric AS deviation
-             FROM (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY d.n)::numeric AS usual, count(*)::integer AS days,
-                          array_agg(d.n) AS all_of_them
-                     FROM (SELECT coalesce((SELECT sum(o.events) FROM bouncemx.event_hourly o
-                                             WHERE o.hour = x.hour - k * interval '24 hours' AND o.kind = 'bounce'
-                                               AND o.mx_operator = x.mx_operator AND o.category = x.category
-                                               AND (the_stream IS NULL OR o.stream = the_stream)), 0) AS n
-                             FROM generate_series(1, 28) k
-                            WHERE x.hour - k * interval '24 hours' >= begun.hour) d) s
-            CROSS JOIN LATERAL unnest(s.all_of_them) d (n)
-            GROUP BY s.usual, s.days
-            UNION ALL
-           SELECT NULL, 0, NULL WHERE x.hour - interval '24 hours' < begun.hour) u
-     WHERE u.days < 7 OR 0.6745 * (x.events - u.usual) / greatest(u.deviation, 1) >= 3.5
+           SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY b.n)::numeric AS usual FROM unnest(x.before) b (n)) u
+     CROSS JOIN LATERAL (
+           SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(b.n - u.usual))::numeric AS deviation
+             FROM unnest(x.before) b (n)) v
+     WHERE x.days < 7 OR 0.6745 * (x.events - u.usual) / greatest(v.deviation, 1) >= 3.5
      ORDER BY x.hour DESC, x.events DESC, x.mx_operator, x.category;
 END;
 COMMENT ON FUNCTION bouncemx.report_spikes(timestamptz, timestamptz, text) IS 'Hours in which an operator''s bounces of a category, ten at least, were far more than usual at that hour of the day (3.5 robust standard deviations), or that nothing can be compared with yet.';
@@ -203,13 +212,13 @@ CREATE FUNCTION bouncemx.report_blocks(since timestamptz, until timestamptz, the
                    timestamptz, event_id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT b.day, nullif(b.listed_address, ''), nullif(b.blocklist, ''), nullif(b.lookup_url, ''), nullif(b.mx_operator, ''),
+    SELECT b.day, nullif(b.listed_address, ''), nullif(b.blocklist, ''), (array_agg(nullif(b.lookup_url, '') ORDER BY b.lookup_url = '', b.last_at DESC))[1], nullif(b.mx_operator, ''),
            b.category::bouncemx.bounce_category, sum(b.events)::bigint, sum(b.verified)::bigint, min(b.first_at),
            max(b.last_at), (array_agg(b.sample_event_id ORDER BY b.last_at DESC))[1]
       FROM bouncemx.block_daily b
      WHERE b.day >= bouncemx.day_of(since) AND b.day < bouncemx.days_until(until) AND (the_stream IS NULL OR b.stream = the_stream)
-     GROUP BY b.day, b.listed_address, b.blocklist, b.lookup_url, b.mx_operator, b.category
-     ORDER BY b.day DESC, 7 DESC, b.listed_address, b.blocklist, b.lookup_url, b.mx_operator, b.category;
+     GROUP BY b.day, b.listed_address, b.blocklist, b.mx_operator, b.category
+     ORDER BY b.day DESC, 7 DESC, b.listed_address, b.blocklist, b.mx_operator, b.category;
 END;
 COMMENT ON FUNCTION bouncemx.report_blocks(timestamptz, timestamptz, text) IS 'Refusals of ourselves (class block) by day (UTC): the address of ours that they name, whose list it stands on, the page to look at, who runs the refusing host, and why. verified: how many of them are proven; the others may be forged. event_id: the latest, for `bouncemx show`.';
 CREATE VIEW bouncemx.v_block_events AS

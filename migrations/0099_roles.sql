@@ -16,10 +16,10 @@ BEGIN ATOMIC
         -- What `status` and `drain` of an MX host ask.
         ('lanes|counts|unmatched|maintenance_shown|feed_position', '{writer,reader,admin}', true),
         -- Reading. With the caller's own rights, so that they can become a part of his query.
-        ('suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|actor',
+        ('volumes|suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|actor|allowed_list|weeks_kept',
          '{reader,admin}', false),
         ('feed_(home|is_home|cursor|place|fresh|after)', '{reader,admin}', false),
-        ('erased_of|erasures_of|policy_(run|with|preview)', '{reader,admin}', true),
+        ('erased_of|erasures_of|is_erased|policy_(run|with|preview)', '{reader,admin}', true),
         -- One message at a time: the table itself is not for readers.
         ('evidence_of', '{reader,admin}', true),
         ('set_aside_one|replay_(messages|count|events)', '{admin}', false),
@@ -28,9 +28,9 @@ BEGIN ATOMIC
          '{admin}', true),
         ('policy_(set|remove)|replay_apply|import_(begin|put|end)|volume_put', '{admin}', true),
         -- Parts of the above, and what changes the schema: for the owner.
-        ('act|use_up|suppress|resolve|judge|confirms|(score|strike|strikes)_.*|replay_(judged|lock|take_back|act)|suppression_taken|policy_of|address_hash',
+        ('act|use_up|suppress|resolve|judge|confirms|(score|strike|strikes)_.*|replay_(judged|lock|take_back|pardoned|act)|suppression_taken|policy_of|address_hash',
          '{}', false),
-        ('breaker_(opens|hold|let_go)|roll_up|roll_up_stored|forget_rolled_up|expire_address|forget_counts|erase_(messages|list)|move_from_default|drop_(partition|before|days_before)|feed_publish|grant_.*',
+        ('breaker_(opens|hold|let_go)|roll_up|roll_up_stored|forget_rolled_up|check_time|expire_address|forget_counts|erase_(messages|list)|move_from_default|drop_(partition|before|days_before)|feed_publish|grant_.*',
          '{}', false),
         -- For the sender, granted by hand to the role that it logs in as (docs/return-path.md).
         ('mint|mint_opaque|send', '{}', true),

@@ -2,12 +2,14 @@
  * each, beside COPY of the same columns into bare tables with the same keys, in the same run; and
  * the CPU time of both sides. Each batch is a transaction in both.
  *
- *   tests/support/postgres.sh run --fsync .../bench_db_write [MESSAGES [BATCH [unsigned]]]
+ *   tests/support/postgres.sh run --fsync .../bench_db_write [MESSAGES [BATCH
+ * [signed|unsigned|alone]]]
  *
  * Every message comes by a signed token of its own; with `unsigned`, by none, to a domain that
  * trusts that.
  *
- * The database must be empty: it gets the schema, and tables copy_*. */
+ * The database must be empty: it gets the schema, and tables copy_*. With `alone` it may hold
+ * anything, and COPY is left out: see db_full.py. */
 #include "base/clock.h"
 #include "db/db.h"
 #include "db/migrate.h"
@@ -359,12 +361,16 @@ int main(int argc, char **argv)
     size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 60000;
     size_t batch = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000;
     is_unsigned = argc > 3 && strcmp(argv[3], "unsigned") == 0;
-    must(batch > 0 && n >= batch, "arguments", "[MESSAGES [BATCH]]");
+    bool alone = argc > 3 && strcmp(argv[3], "alone") == 0;
+    if (alone)
+        seed ^= (uint64_t)clock_now(); /* not the addresses of the run before */
+    must(batch > 0 && n >= batch, "arguments", "[MESSAGES [BATCH [signed|unsigned|alone]]]");
     n -= n % batch;
     PGconn *c = PQconnectdb(conninfo);
     must(PQstatus(c) == CONNECTION_OK, "connect", PQerrorMessage(c));
     bench_write(conninfo, c, n, batch);
-    bench_copy(c, n, batch);
+    if (!alone)
+        bench_copy(c, n, batch);
     PQfinish(c);
     return 0;
 }

@@ -1,7 +1,7 @@
 -- replay_apply: events with new verdicts, and the list, scores and strikes that follow; dry, audited, again.
 BEGIN;
 \ir support/put.psql
-SELECT plan(48);
+SELECT plan(50);
 SELECT bouncemx.ensure_partitions('2026-03-01', '2026-04-30') > 0 AND NULL \g /dev/null
 
 -- Gives events new verdicts: {"n":1,"class":"soft","category":"mailbox_full"}; what is not given is as put() gives it.
@@ -95,6 +95,12 @@ SELECT is(pg_temp.replay(false, '{"n":10}'), '1 0 0 0 | unverified', 'forged sta
 UPDATE bouncemx.event SET effect = 'undone' WHERE id = pg_temp.id(9, 1);
 SELECT is(pg_temp.replay(false, '{"n":9}'), '1 0 0 0 | undone', 'undone stays undone');
 SELECT is(pg_temp.effect(9) || ' ' || (SELECT class FROM bouncemx.event WHERE id = pg_temp.id(9, 1)), 'undone hard', 'though its verdict is the new one');
+
+-- ---- what a person took off
+SELECT pg_temp.put('{"n":17,"key":"k@x.example"}', '{"n":18,"key":"k@x.example","class":"block","category":"policy"}') IS NULL AND NULL \g /dev/null
+DELETE FROM bouncemx.suppression WHERE address_key = 'k@x.example';
+SELECT is(pg_temp.replay(false, '{"n":18}'), '1 0 0 0 | undone', 'is not put on again by what came before');
+SELECT is((SELECT strikes FROM bouncemx.struck WHERE address_key = 'i@x.example'), 2::bigint, 'strikes are counted down with those that go');
 
 -- ---- a score that others made
 SELECT pg_temp.put('{"n":20,"key":"s@x.example","class":"soft","category":"mailbox_full_inactive","at":"2026-03-05T01:00:00Z"}') IS NULL AND NULL \g /dev/null

@@ -43,9 +43,8 @@ def check(output):
     return f"{failed} of {len(lines)} failed" if failed else None
 
 
-def main():
-    migrations, tap = sys.argv[1:3]
-    database = "tap_" + os.path.splitext(os.path.basename(tap))[0]
+def fresh_database(migrations, database):
+    """A new database that has every step."""
     must(psql("postgres", "postgres", "-c", f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"))
     must(psql("postgres", "postgres", "-c", f"CREATE DATABASE {database} OWNER bouncemx"))
     must(psql("postgres", database, "-c", "CREATE EXTENSION pgtap"))
@@ -54,6 +53,12 @@ def main():
         sys.exit(f"{migrations}: no step")
     for step in steps:
         must(psql("bouncemx", database, "-1", "-f", step))
+
+
+def main():
+    migrations, tap = sys.argv[1:3]
+    database = "tap_" + os.path.splitext(os.path.basename(tap))[0]
+    fresh_database(migrations, database)
     os.environ["BOUNCEMX_VECTORS"] = os.path.join(os.path.dirname(os.path.realpath(migrations)),
                                                   "tests/golden/token-vectors.json")
     done = psql("bouncemx", database, "-c", "SET timezone = 'UTC'", "-f", tap)

@@ -183,7 +183,7 @@ def classify(folder):
 def explain():
     done = check(["explain", "--json", "550 5.1.1 <a@b.example>: user unknown"], 0, err="")
     row = json.loads(done.stdout)
-    want = ["text", "status", "reply_code", "class", "category", "fault", "hard", "confidence",
+    want = ["text", "status", "reply_code", "command", "class", "category", "fault", "hard", "confidence",
             "rule", "operator", "listed_address", "blocklist", "lookup_url"]
     same("keys", list(row), want)
     same("verdict", [row["class"], row["category"], row["hard"], row["status"], row["reply_code"]],

@@ -1,4 +1,5 @@
 /* The circuit breaker beside writers: each change is judged once, whenever it is committed. */
+#include "base/clock.h"
 #include "tests/unit/db/support.h"
 
 #include <pthread.h>
@@ -18,11 +19,14 @@ static void write_all(struct db *db, unsigned number, const struct db_message *m
     assert_int_equal(written.messages, n);
 }
 
-static void write_some(struct db *db, unsigned lane, unsigned first, size_t n)
+/* Of another day: the roll-ups of one hour are for one transaction at a time. */
+static void write_some(struct db *db, unsigned lane, unsigned first, size_t n, unsigned day)
 {
     struct test_message *t = calloc(n, sizeof(*t));
     assert_non_null(t);
     struct db_message *m = test_batch(t, first, n);
+    for (size_t i = 0; i < n; i++)
+        m[i].received_at += day * CLOCK_DAY;
     write_all(db, lane, m, n);
     free(m);
     free(t);
@@ -37,11 +41,11 @@ static void test_in_progress(void **state)
     struct db *db = test_schema("t_breaker_order"), *other = test_open(test_conninfo_text);
     struct db *keeper = test_open(test_conninfo_text);
     test_run(db, "BEGIN");
-    write_some(db, 0, 0, 2);
-    write_some(other, 1, 2, 3);
+    write_some(db, 0, 0, 2, 0);
+    write_some(other, 1, 2, 3, 1);
     assert_value(keeper, judge, "3");
     test_run(db, "COMMIT");
-    write_some(other, 1, 5, 1);
+    write_some(other, 1, 5, 1, 1);
     assert_value(keeper, judge, "3");
     assert_value(keeper, judge, "0");
     assert_value(keeper, "SELECT sum(turned) FROM bouncemx.breaker_hour", "6");
@@ -61,7 +65,7 @@ static void *write_on(void *arg)
     struct writer *w = arg;
     struct db *db = test_open(w->conninfo);
     for (unsigned i = 0; i < EACH; i += AT_ONCE)
-        write_some(db, w->lane, w->lane * EACH + i, AT_ONCE);
+        write_some(db, w->lane, w->lane * EACH + i, AT_ONCE, 0);
     db_free(db);
     atomic_fetch_add(w->done, 1);
     return NULL;

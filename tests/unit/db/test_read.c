@@ -64,7 +64,8 @@ static void test_questions(void **state)
     const struct str now = STR("1795000100000000");
 
     struct db_table r =
-        ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("10"), absent, now}, 4);
+        ask(db, &a, DB_ASK_SUPPRESSIONS,
+            (struct str[]){absent, STR("10"), absent, now, absent, absent, absent, absent}, 8);
     assert_int_equal(r.rows_n, 2);
     is(&r, 0, "address_key", "user0@example.net");
     is(&r, 0, "event_at", "2026-11-18T11:06:40.000000Z");
@@ -72,12 +73,16 @@ static void test_questions(void **state)
     is(&r, 0, "events", "1");
     is(&r, 0, "event_id", id_format(id_with_ordinal(m[0].id, 1), event));
     /* A page of one holds both rows of its last address; behind it there is none. */
-    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){absent, STR("1"), absent, now}, 4);
+    r = ask(db, &a, DB_ASK_SUPPRESSIONS,
+            (struct str[]){absent, STR("1"), absent, now, absent, absent, absent, absent}, 8);
     assert_int_equal(r.rows_n, 2);
     r = ask(db, &a, DB_ASK_SUPPRESSIONS,
-            (struct str[]){absent, STR("1"), STR("user0@example.net"), now}, 4);
+            (struct str[]){absent, STR("1"), STR("user0@example.net"), now, absent, absent, absent,
+                           absent},
+            8);
     assert_int_equal(r.rows_n, 0);
-    r = ask(db, &a, DB_ASK_SUPPRESSIONS, (struct str[]){STR("other"), STR("9"), absent, now}, 4);
+    r = ask(db, &a, DB_ASK_SUPPRESSIONS,
+            (struct str[]){STR("other"), STR("9"), absent, now, absent, absent, absent, absent}, 8);
     assert_int_equal(r.rows_n, 1);
 
     r = ask(db, &a, DB_ASK_SUPPRESSION, (struct str[]){STR("USER0@Example.NET"), now}, 2);

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Rows a second into a database that already holds many events, beside the bare shape in the same run.
+
+Ours: db_write with policy, roll-ups, audit of the list and 4 KB of evidence a message
+(bench_db_write alone), batches of 1,000. Bare: batches of 1,000 rows into one table without
+partitions: unique key, two indexes, 4 KB of evidence (lz4), an upsert into a list for one row in
+five; inside the server, from rows that lie ready, so that it pays for no client. Both are filled to
+each size before (events of the last 30 days; evidence is not filled), then measured in turns.
+Asked for: >= 0.5 x bare at every size, and at the largest >= 0.7 x the rate at a million."""
+import glob
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import bench
+from bench import harness
+
+BARE = """
+CREATE TABLE bare_event (id uuid NOT NULL, received_at timestamptz NOT NULL, kind text NOT NULL, tenant text NOT NULL,
+    stream text NOT NULL, address text, address_key text COLLATE "C", class text, category text, rule text,
+    mx_operator text, status text, diagnostic text, raw bytea, PRIMARY KEY (id));
+ALTER TABLE bare_event ALTER COLUMN raw SET COMPRESSION lz4;
+ALTER TABLE bare_event ALTER COLUMN raw SET STORAGE MAIN;
+CREATE INDEX ON bare_event (address_key, received_at);
+CREATE INDEX ON bare_event (received_at);
+CREATE TABLE bare_list (address_key text COLLATE "C" PRIMARY KEY, event_id uuid NOT NULL, events bigint NOT NULL);
+CREATE UNLOGGED TABLE bare_batch AS
+    SELECT n, 'bounce' AS kind, 'main' AS tenant, 'default' AS stream, 'hard' AS class, 'bad_mailbox' AS category,
+           'google.no_such_user' AS rule, 'google' AS mx_operator, '5.1.1' AS status,
+           '550 5.1.1 The email account that you tried to reach does not exist. Please try double-checking the recipient' AS diagnostic,
+           convert_to((SELECT string_agg(md5((n * 1000 + k)::text) || ' with ESMTPS id mail.example.com ', '')
+                         FROM generate_series(1, 65) k), 'UTF8') AS raw
+      FROM generate_series(1, 1000) n;
+"""
+BARE_BATCH = """
+WITH put AS (
+    INSERT INTO bare_event
+    SELECT gen_random_uuid(), clock_timestamp(), kind, tenant, stream, a, a, class, category, rule, mx_operator, status,
+           diagnostic, raw
+      FROM (SELECT *, 'user.' || md5(random()::text || n) || '@example.net' AS a FROM bare_batch) b
+    RETURNING id, address_key)
+INSERT INTO bare_list SELECT address_key, id, 1 FROM (SELECT *, row_number() OVER () AS n FROM put) p WHERE n % 5 = 0
+ON CONFLICT (address_key) DO UPDATE SET events = bare_list.events + 1;
+"""
+FILL_BARE = """
+INSERT INTO bare_event
+SELECT gen_random_uuid(), now() - random() * interval '30 days', 'bounce', 'main', 'default', a, a, 'hard', 'bad_mailbox',
+       'google.no_such_user', 'google', '5.1.1', 'filled', NULL
+  FROM (SELECT 'old.' || {first} + n || '@example.net' AS a FROM generate_series(1, {count}) n) x;
+INSERT INTO bare_list SELECT 'old.' || {first} + n || '@example.net', gen_random_uuid(), 1 FROM generate_series(1, {count}, 5) n;
+"""
+# Ids begin with their time, as those of messages do.
+FILL_OURS = """
+WITH x AS (
+    SELECT n, t, ('01' || substr(lpad(to_hex((extract(epoch FROM t) * 1000)::bigint), 12, '0'), 3, 6)
+                  || '-' || right(lpad(to_hex((extract(epoch FROM t) * 1000)::bigint), 12, '0'), 4)
+                  || '-7' || substr(md5(n::text), 1, 3) || '-8' || substr(md5(n::text), 4, 3) || '-'
+                  || substr(md5(n::text), 8, 8))::text AS id
+      FROM (SELECT {first} + n AS n, now() - interval '1 day' - random() * interval '29 days' AS t
+              FROM generate_series(1, {count}) n) s),
+m AS (
+    INSERT INTO bouncemx.message (id, received_at, node, client_address, helo, protocol, mail_from, rcpt_to, size, truncated, kind)
+    SELECT (x.id || '0000')::uuid, x.t, 'mx1', '192.0.2.17', 'out17.example.com', 'ESMTPS', '', ARRAY['b@bounces.example.test'], 4096,
+           false, 'bounce' FROM x ORDER BY x.t)
+INSERT INTO bouncemx.event (id, received_at, kind, tenant, stream, node, address, address_key, source, verified, forwarded,
+    trusted, class, category, fault, confidence, rule, mx_operator, action, status, reply_code, diagnostic, evidence_text,
+    fingerprint, verification, token, token_day, effect)
+SELECT (x.id || '0001')::uuid, x.t, 'bounce', 'main', 'default', 'mx1', 'Old.' || n || '@example.net', 'old.' || n || '@example.net',
+       'token', true, false, true, 'hard', 'bad_mailbox', 'recipient', 'high', 'google.no_such_user', 'google', 'failed', '5.1.1', 550,
+       '550 5.1.1 The email account that you tried to reach does not exist. Please try double-checking the recipient',
+       'account that you tried to reach does not exist', n % 5000, 'token', 'b1ba' || n, x.t::date, 'counted'
+  FROM x ORDER BY x.t;
+INSERT INTO bouncemx.token_seen (token, day, events) SELECT 'b1ba' || {first} + n, current_date - n % 30, 1 FROM generate_series(1, {count}) n;
+INSERT INTO bouncemx.suppression (address_key, tenant, scope, address, event_stream, event_id, event_at, kind, class, category, events, last_event_id, last_event_at)
+SELECT 'old.' || {first} + n || '@example.net', 'main', 'tenant', 'old.' || {first} + n || '@example.net', 'default', gen_random_uuid(), now(), 'bounce',
+       'hard', 'bad_mailbox', 1, gen_random_uuid(), now() FROM generate_series(1, {count}, 5) n;
+"""
+
+
+def fill(setup, sql, from_count, to_count):
+    step = 500000
+    for first in range(from_count, to_count, step):
+        setup.pg.sql(sql.format(first=first, count=min(step, to_count - first)), timeout=1200, login="bouncemx")
+
+
+def ours(setup, messages):
+    path = os.path.join(os.path.dirname(setup.program), "tests", "bench", "bench_db_write")
+    done = subprocess.run([path, str(messages), "1000", "alone"], capture_output=True, text=True, timeout=600, check=False,
+                          env=dict(os.environ, BOUNCEMX_TEST_CONNINFO=setup.pg.conninfo))
+    if done.returncode != 0:
+        raise harness.Failure(done.stderr)
+    return float(done.stdout.split()[1])
+
+
+def bare(setup, messages):
+    script = setup.box.write("bare.sql", BARE_BATCH.replace("\n", " ").strip() + "\n")
+    pgbench = sorted(glob.glob("/usr/lib/postgresql/*/bin/pgbench"))[-1]
+    started = time.monotonic()
+    done = subprocess.run([pgbench, "-n", "-c", "1", "-M", "prepared", "-t", str(messages // 1000), "-f", script,
+                           setup.pg.conninfo], capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise harness.Failure(done.stderr)
+    return messages / (time.monotonic() - started)
+
+
+def test(setup):
+    options = setup.options
+    setup.database(durable=True, options=("shared_buffers=1GB", "max_wal_size=8GB"))
+    setup.pg.sql(BARE, login="bouncemx")
+    setup.pg.sql("SELECT bouncemx.ensure_partitions(now() - interval '40 days', now() + interval '7 days')", login="bouncemx")
+    rows, filled, first_rate, million = [], 0, None, None
+    for size in options.sizes:
+        started = time.monotonic()
+        fill(setup, FILL_OURS, filled, size)
+        fill(setup, FILL_BARE, filled, size)
+        filled = max(filled, size)
+        setup.pg.sql("VACUUM ANALYZE; CHECKPOINT", timeout=3600)
+        print(f"  filled to {size} in {time.monotonic() - started:.0f} s", flush=True)
+        found = [(ours(setup, options.messages), bare(setup, options.messages)) for _ in range(options.rounds)]
+        mine, theirs = (statistics.median(v) for v in zip(*found))
+        million = mine if size == 1000000 else million
+        rows.append([f"{size}", f"{mine:.0f}", f"{theirs:.0f}", f"{mine / theirs:.2f}",
+                     f"{mine / million:.2f}" if million else "-"])
+        print("  " + "  ".join(rows[-1]), flush=True)
+    bench.table(rows, ["events stored", "ours rows/s", "bare rows/s", "ratio", "to a million"])
+    setup.note(rows=rows)
+
+
+def arguments(parser):
+    parser.add_argument("--sizes", type=lambda t: [int(n) for n in t.split(",")], default=[0, 1000000, 10000000],
+                        metavar="N,N,...", help="events stored before each measurement, ascending")
+    parser.add_argument("--messages", type=int, default=50000)
+    parser.add_argument("--rounds", type=int, default=3)
+
+
+if __name__ == "__main__":
+    bench.main("db_full", test, arguments)
