@@ -15,16 +15,22 @@ BEGIN ATOMIC
            array_to_string(p.rcpt_to, E'\n'), p.size, p.truncated, p.reader, w.raw
       FROM (SELECT o.*, sum(o.size) OVER (ORDER BY o.id) - o.size AS bytes_before
               FROM (SELECT m.*
-                      FROM bouncemx.evidence v
-                      JOIN bouncemx.message m ON m.id = v.id AND m.received_at = v.received_at
-                     WHERE v.received_at >= since AND v.received_at < until
-                       AND v.id > coalesce(after_id, '00000000-0000-0000-0000-000000000000')
-                       -- Of people who were erased nothing is read.
-                       AND m.rcpt_to IS NOT NULL
-                       AND (the_stream IS NULL OR EXISTS (
-                            SELECT FROM bouncemx.event e
-                             WHERE e.id > v.id AND e.id <= bouncemx.last_of(v.id)
-                               AND e.received_at = v.received_at AND e.stream = the_stream))
+                      FROM (SELECT v.id, v.received_at FROM bouncemx.evidence v
+                             WHERE v.received_at >= since AND v.received_at < until
+                               AND v.id > coalesce(after_id, '00000000-0000-0000-0000-000000000000')
+                             ORDER BY v.id) v
+                     -- One by one in that order, so that a page costs what it holds and not what is behind it.
+                     CROSS JOIN LATERAL (
+                           SELECT * FROM bouncemx.message x
+                            WHERE x.id = v.id AND x.received_at = v.received_at OFFSET 0) m
+                     CROSS JOIN LATERAL (
+                           SELECT the_stream IS NULL OR EXISTS (
+                                  SELECT FROM bouncemx.event e
+                                   WHERE e.id > v.id AND e.id <= bouncemx.last_of(v.id)
+                                     AND e.received_at = v.received_at AND e.stream = the_stream) AS fits
+                           OFFSET 0) f
+                     -- Of people who were erased nothing is read.
+                     WHERE m.rcpt_to IS NOT NULL AND f.fits
                      ORDER BY v.id
                      LIMIT how_many) o) p
       JOIN bouncemx.evidence w ON w.id = p.id AND w.received_at = p.received_at

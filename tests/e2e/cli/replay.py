@@ -112,6 +112,8 @@ def other_readers(setup, total):
     setup.pg.sql("update bouncemx.message set reader = 'postfix-log' where id = bouncemx.message_of("
                  "(select id from bouncemx.event where address like 'hard@%'))")
     setup.pg.sql("update bouncemx.event set final_recipient = 'someone@else.example' where address like 'soft@%'")
+    # How sure an address is was settled when the mail came.
+    setup.pg.sql("update bouncemx.event set capped = true, confidence = 'medium' where address like 'plain@%'")
     changes, counts = replay(setup)
     expect(not changes and (counts["skipped"], counts["reshaped"], counts["events"]) == (1, 1, total - 2),
            f"other readers: {changes} {counts}")
