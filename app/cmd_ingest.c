@@ -99,7 +99,7 @@ static int ingest_open(struct ingest *g)
     int rc = answer_open(g->line, &g->answer);
     if (rc < 0)
         return rc;
-    rc = reading_open(g->answer.config, &g->kit, &e);
+    rc = reading_open(g->answer.config, NULL, &g->kit, &e);
     if (rc < 0)
         return command_fail(g->line, rc, "%s", e.text);
     g->batch = ingest_batch_new(g->line, g->answer.config, g->answer.db);

@@ -100,57 +100,6 @@ static const struct report_table *report_of(const struct command_line *l)
     return NULL;
 }
 
-/* ---- times ---- */
-
-/* "2026-01-31" or "2026-01-31T08:09:10Z". */
-static bool read_moment(struct str text, int64_t *ret)
-{
-    static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
-    unsigned part[6] = {0};
-    size_t at = 0;
-    if (text.n != 10 && text.n != sizeof(form) - 1)
-        return false;
-    for (size_t i = 0; i < text.n; i++) {
-        bool digit = form[i] == 'd';
-        if (digit ? !ascii_is_digit(text.p[i]) : text.p[i] != form[i])
-            return false;
-        if (digit)
-            part[at] = part[at] * 10 + (unsigned)(text.p[i] - '0');
-        else
-            at++;
-    }
-    if (part[0] < 1970 || part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31 ||
-        part[3] > 23 || part[4] > 59 || part[5] > 59)
-        return false;
-    int64_t days = clock_days((int)part[0], (int)part[1], (int)part[2]);
-    *ret = days * CLOCK_DAY + ((part[3] * 60 + part[4]) * 60 + part[5]) * CLOCK_SECOND;
-    return true;
-}
-
-/* A moment, or how long ago ("24h", "7d"). */
-static int read_time(const struct command_line *l, const char *option, int64_t now,
-                     int64_t fallback, int64_t *ret)
-{
-    const char *text = command_value(l, option);
-    int64_t ago;
-    if (!text) {
-        *ret = fallback;
-        return 0;
-    }
-    if (strchr(text, '-')) {
-        if (read_moment(str_c(text), ret))
-            return 0;
-        return command_fail(l, -EINVAL,
-                            "%s: %s: expected a day such as 2026-01-31, a time such as "
-                            "2026-01-31T08:09:10Z, or how long ago, such as 24h",
-                            option, text);
-    }
-    int rc = command_time(l, option, 0, &ago);
-    if (rc == 0)
-        *ret = now - ago;
-    return rc;
-}
-
 /* ---- rows ---- */
 
 /* "client_address" -> "CLIENT ADDRESS", as tables are headed. */
@@ -200,8 +149,8 @@ static int report(const struct command_line *l)
     struct answer a;
     char text[2][24];
     int64_t now = clock_now(), since, until;
-    if (!r || read_time(l, "--since", now, now - DAYS_DEFAULT * CLOCK_DAY, &since) < 0 ||
-        read_time(l, "--until", now, now, &until) < 0)
+    if (!r || command_moment(l, "--since", now, now - DAYS_DEFAULT * CLOCK_DAY, &since) < 0 ||
+        command_moment(l, "--until", now, now, &until) < 0)
         return EXIT_USAGE;
     if (command_flag(l, "--json") && command_flag(l, "--csv"))
         return command_fail(l, EXIT_USAGE, "--json and --csv: only one of them");

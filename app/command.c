@@ -14,7 +14,7 @@ static const struct command *const groups[] = {
     commands_rules,     commands_database,  commands_feed,   commands_report,
     commands_set_aside, commands_status,    commands_token,  commands_token_keys,
     commands_import,    commands_export,    commands_volume, commands_suppression,
-    commands_by_hand,   commands_delivered, commands_ingest};
+    commands_by_hand,   commands_delivered, commands_ingest, commands_replay};
 enum { GROUPS_N = sizeof(groups) / sizeof(groups[0]) };
 
 /* The i-th command of all groups; NULL behind the last. */

@@ -50,6 +50,7 @@ extern const struct command commands_import[];
 extern const struct command commands_export[];
 extern const struct command commands_volume[];
 extern const struct command commands_ingest[];
+extern const struct command commands_replay[];
 extern const struct command commands_set_aside[];
 extern const struct command commands_report[];
 extern const struct command commands_status[];
@@ -79,6 +80,9 @@ int command_number(const struct command_line *l, const char *name, uint64_t min,
                    uint64_t fallback, uint64_t *ret);
 /* A time ("30s") likewise, in microseconds. */
 int command_time(const struct command_line *l, const char *name, int64_t fallback, int64_t *ret);
+/* A moment ("2026-01-31", "2026-01-31T08:09:10Z"), or how long before now ("24h"), likewise. */
+int command_moment(const struct command_line *l, const char *option, int64_t now, int64_t fallback,
+                   int64_t *ret);
 
 /* "bouncemx set-aside show: <text>" on standard error; returns code, for `return command_fail`. */
 int command_fail(const struct command_line *l, int code, const char *fmt, ...)

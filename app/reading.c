@@ -122,7 +122,8 @@ static int event_make(struct making *m, const struct attribute_message *message,
                     envelope->domain->trust_unverified && str_eq(whose->tenant, envelope->tenant));
     ret->tenant = whose->tenant;
     ret->stream = whose->stream;
-    if (ret->verdict && whose->medium && ret->verdict->confidence == CONFIDENCE_HIGH)
+    if (ret->verdict && whose->medium && !m->reading->uncapped &&
+        ret->verdict->confidence == CONFIDENCE_HIGH)
         return verdict_cap(m->a, ret->verdict, &ret->verdict);
     return 0;
 }

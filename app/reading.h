@@ -22,6 +22,7 @@ struct reading {
     size_t token_headers_n;
     reading_signed_fn is_signed; /* NULL: there is no listed source */
     void *is_signed_ctx;
+    bool uncapped; /* verdicts as the rules give them, however sure the address is */
 };
 
 /* What recipient number i of the report says for itself: a report of failure may name recipients

@@ -16,7 +16,7 @@ int reading_rules(const struct config *c, struct classifier **ret, struct err *e
     return rc;
 }
 
-int reading_open(struct config *c, struct reading_kit *ret, struct err *e)
+int reading_open(struct config *c, const char *rules, struct reading_kit *ret, struct err *e)
 {
     struct reading *r = &ret->reading;
     *ret = (struct reading_kit){.reading = {.token_headers = c->token_headers,
@@ -29,7 +29,8 @@ int reading_open(struct config *c, struct reading_kit *ret, struct err *e)
     r->is_signed = ret->feedback ? feedback_is_signed : NULL;
     r->is_signed_ctx = ret->feedback;
     if (rc == 0)
-        rc = reading_rules(c, &r->classifier, e);
+        rc = rules ? classifier_load(&rules, 1, &r->classifier, e)
+                   : reading_rules(c, &r->classifier, e);
     if (rc == 0)
         report_init();
     return rc;

@@ -12,8 +12,9 @@ struct reading_kit {
     struct feedback *feedback; /* NULL: no source is listed */
 };
 
-/* Reads the keys, into c->returnpath, and the rules. Close it also after a failure. */
-int reading_open(struct config *c, struct reading_kit *ret, struct err *e);
+/* Reads the keys, into c->returnpath, and the rules: of a file or directory in place of those of
+ * the configuration (NULL: those). Close it also after a failure. */
+int reading_open(struct config *c, const char *rules, struct reading_kit *ret, struct err *e);
 void reading_close(struct reading_kit *k);
 
 /* The rules that the configuration names, alone. */

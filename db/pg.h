@@ -44,6 +44,7 @@ enum pg_statement {
     PG_IMPORT_PUT,
     PG_IMPORT_END,
     PG_VOLUME_PUT,
+    PG_REPLAY,
     PG_FEED_CURSOR,
     PG_INGEST,
     PG_LOG_TOLD,

@@ -17,6 +17,9 @@
     X(DB_ASK_EVIDENCE, 1, "event or message id: the raw mail, column raw (bytes)")               \
     X(DB_ASK_SET_ASIDE, 1, "limit: the messages set aside, newest first")                        \
     X(DB_ASK_SET_ASIDE_ONE, 1, "id: all that is known of one, column raw (bytes)")               \
+    X(DB_ASK_REPLAY_COUNT, 2, "since, until: how many messages have their mail")                 \
+    X(DB_ASK_REPLAY_MESSAGES, 5, "since, until, stream or NULL, after id or NULL, limit")        \
+    X(DB_ASK_REPLAY_EVENTS, 4, "since, until, first and last message id")                        \
     X(DB_ASK_FEED, 2, "cursor, limit: changes of the list; -ESTALE: export again")               \
     X(DB_ASK_FEED_POSITION, 1, "time: one row, where the feed stands")                           \
     X(DB_ASK_MAINTENANCE, 0, "what the keeper did last, one row a task")                         \

@@ -23,13 +23,13 @@ BEGIN ATOMIC
         -- One message at a time: the table itself is not for readers.
         ('evidence_of', '{reader,admin}', true),
         ('log_told_of|log_delivered', '{writer,admin}', true),
-        ('set_aside_one', '{admin}', false),
+        ('set_aside_one|replay_(messages|count|events)', '{admin}', false),
         -- What people do.
         ('set_aside_take|suppression_(add|remove)|undo_event|erase|erase_mentioned|allow|disallow|delivered|breaker_release',
          '{admin}', true),
         ('policy_(set|remove)|replay_apply|import_(begin|put|end)|volume_put', '{admin}', true),
         -- Parts of the above, and what changes the schema: for the owner.
-        ('act|use_up|suppress|resolve|judge|confirms|(score|strike|strikes)_.*|suppression_taken|policy_of|address_hash',
+        ('act|use_up|suppress|resolve|judge|confirms|(score|strike|strikes)_.*|replay_(judged|lock|take_back|pardoned|act)|suppression_taken|policy_of|address_hash',
          '{}', false),
         ('breaker_(opens|hold|let_go)|roll_up|roll_up_stored|forget_rolled_up|check_time|expire_address|forget_counts|erase_(messages|list)|move_from_default|drop_(partition|before|days_before)|feed_publish|grant_.*',
          '{}', false),
