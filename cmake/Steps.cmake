@@ -1,5 +1,5 @@
 # cmake -DFOLDER=migrations -DOUTPUT=x.c -P Steps.cmake: writes the array db_steps of db/steps.h.
-# Files are NNNN_name.sql; a step's number is its place among them.
+# Files are NNNN_name.sql, numbered from 0001 without a gap.
 file(GLOB files ${FOLDER}/*.sql)
 list(SORT files)
 set(number 0)
@@ -11,7 +11,12 @@ foreach(file ${files})
     if(NOT stem MATCHES "^([0-9][0-9][0-9][0-9])_([a-z0-9_]+)$")
         message(FATAL_ERROR "${file}: expected NNNN_name.sql")
     endif()
+    set(digits ${CMAKE_MATCH_1})
     set(name ${CMAKE_MATCH_2})
+    string(REGEX REPLACE "^0+" "" bare ${digits})
+    if(NOT bare EQUAL number)
+        message(FATAL_ERROR "${file}: expected number ${number}")
+    endif()
     file(READ ${file} hex HEX)
     file(SHA256 ${file} sum)
     string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
