@@ -264,6 +264,23 @@ CREATE FUNCTION bouncemx.latency_bucket(latency interval) RETURNS integer
     RETURN least(floor(log(2, greatest(extract(epoch FROM latency), 1)))::integer, 40);
 COMMENT ON FUNCTION bouncemx.latency_bucket(interval) IS 'latency_daily.bucket of a time.';
 
+CREATE TYPE bouncemx.rolled AS (
+    hour        timestamptz,
+    tenant      text,
+    stream      text,
+    campaign    text,
+    mx_operator text,
+    kind        bouncemx.event_kind,
+    class       text,
+    category    text,
+    rule        text,
+    events      bigint,
+    verified    bigint,
+    suppressed  bigint,
+    first_at    timestamptz,
+    last_at     timestamptz);
+COMMENT ON TYPE bouncemx.rolled IS 'Events of a batch that differ in nothing that is counted by, for roll_up.';
+
 CREATE FUNCTION bouncemx.roll_up(
     e_id uuid[], e_received_at timestamptz[], e_kind text[], e_tenant text[], e_stream text[],
     e_campaign text[], e_mx_operator text[], e_class text[], e_category text[], e_rule text[],
@@ -273,17 +290,39 @@ CREATE FUNCTION bouncemx.roll_up(
     m_header_from text[], m_reporting_mta text[], m_user_agent text[])
     RETURNS void
     LANGUAGE plpgsql AS $$
+DECLARE
+    groups bouncemx.rolled[];
 BEGIN
+    -- A batch has few sorts of events: counted once, then spread. A campaign that anybody may make up must
+    -- not make rows.
+    SELECT array_agg(ROW(g.hour, g.tenant, g.stream, g.campaign, g.mx_operator, g.kind, g.class, g.category, g.rule,
+                         g.events, g.verified, g.suppressed, g.first_at, g.last_at)::bouncemx.rolled)
+      INTO groups
+      FROM (SELECT date_trunc('hour', e.received_at, 'UTC') AS hour, e.tenant, e.stream,
+                   CASE WHEN bouncemx.is_verified(e.verification::bouncemx.verification)
+                        THEN coalesce(e.campaign, '') ELSE '' END AS campaign,
+                   coalesce(e.mx_operator, '') AS mx_operator, e.kind::bouncemx.event_kind AS kind,
+                   coalesce(e.class, '') AS class, coalesce(e.category, '') AS category,
+                   coalesce(e.rule, '') AS rule, count(*) AS events,
+                   count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)) AS verified,
+                   count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending')) AS suppressed,
+                   min(e.received_at) AS first_at, max(e.received_at) AS last_at
+              FROM unnest(e_received_at, e_tenant, e_stream, e_campaign, e_mx_operator, e_kind, e_class, e_category,
+                          e_rule, e_verification, effects)
+                   e (received_at, tenant, stream, campaign, mx_operator, kind, class, category, rule, verification,
+                      effect)
+             WHERE e.effect <> 'flood'
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) g;
+    IF groups IS NULL THEN
+        RETURN;
+    END IF;
+
     -- Each in the order of its key, so that writers wait for each other instead of locking up.
     INSERT INTO bouncemx.event_hourly AS h (
         hour, tenant, stream, mx_operator, kind, class, category, events, verified, suppressed)
-    SELECT date_trunc('hour', e.received_at, 'UTC'), e.tenant, e.stream, coalesce(e.mx_operator, ''),
-           e.kind::bouncemx.event_kind, coalesce(e.class, ''), coalesce(e.category, ''), count(*),
-           count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)),
-           count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending'))
-      FROM unnest(e_received_at, e_tenant, e_stream, e_mx_operator, e_kind, e_class, e_category, e_verification, effects)
-           e (received_at, tenant, stream, mx_operator, kind, class, category, verification, effect)
-     WHERE e.effect <> 'flood'
+    SELECT g.hour, g.tenant, g.stream, g.mx_operator, g.kind, g.class, g.category, sum(g.events), sum(g.verified),
+           sum(g.suppressed)
+      FROM unnest(groups) g
      GROUP BY 1, 2, 3, 4, 5, 6, 7
      ORDER BY 1, 2, 3, 4, 5, 6, 7
     ON CONFLICT (hour, tenant, stream, mx_operator, kind, class, category) DO UPDATE
@@ -292,13 +331,9 @@ BEGIN
 
     INSERT INTO bouncemx.event_daily AS d (
         day, tenant, stream, mx_operator, kind, class, category, events, verified, suppressed)
-    SELECT (e.received_at AT TIME ZONE 'UTC')::date, e.tenant, e.stream, coalesce(e.mx_operator, ''),
-           e.kind::bouncemx.event_kind, coalesce(e.class, ''), coalesce(e.category, ''), count(*),
-           count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)),
-           count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending'))
-      FROM unnest(e_received_at, e_tenant, e_stream, e_mx_operator, e_kind, e_class, e_category, e_verification, effects)
-           e (received_at, tenant, stream, mx_operator, kind, class, category, verification, effect)
-     WHERE e.effect <> 'flood'
+    SELECT (g.hour AT TIME ZONE 'UTC')::date, g.tenant, g.stream, g.mx_operator, g.kind, g.class, g.category,
+           sum(g.events), sum(g.verified), sum(g.suppressed)
+      FROM unnest(groups) g
      GROUP BY 1, 2, 3, 4, 5, 6, 7
      ORDER BY 1, 2, 3, 4, 5, 6, 7
     ON CONFLICT (day, tenant, stream, mx_operator, kind, class, category) DO UPDATE
@@ -306,25 +341,20 @@ BEGIN
            suppressed = d.suppressed + excluded.suppressed;
 
     INSERT INTO bouncemx.bounce_hourly AS b (hour, mx_operator, category, events)
-    SELECT date_trunc('hour', e.received_at, 'UTC'), coalesce(e.mx_operator, ''), coalesce(e.category, ''), count(*)
-      FROM unnest(e_received_at, e_mx_operator, e_kind, e_category, effects)
-           e (received_at, mx_operator, kind, category, effect)
-     WHERE e.kind = 'bounce' AND e.effect <> 'flood'
+    SELECT g.hour, g.mx_operator, g.category, sum(g.events)
+      FROM unnest(groups) g
+     WHERE g.kind = 'bounce'
      GROUP BY 1, 2, 3
      ORDER BY 1, 2, 3
     ON CONFLICT (hour, mx_operator, category) DO UPDATE
        SET events = b.events + excluded.events;
 
-    -- A campaign that anybody may make up must not make rows.
     INSERT INTO bouncemx.campaign_daily AS c (
         day, tenant, stream, campaign, kind, class, events, suppressed, first_at, last_at)
-    SELECT (e.received_at AT TIME ZONE 'UTC')::date, e.tenant, e.stream,
-           CASE WHEN bouncemx.is_verified(e.verification::bouncemx.verification) THEN coalesce(e.campaign, '') ELSE '' END,
-           e.kind::bouncemx.event_kind, coalesce(e.class, ''), count(*),
-           count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending')), min(e.received_at), max(e.received_at)
-      FROM unnest(e_received_at, e_tenant, e_stream, e_campaign, e_kind, e_class, e_verification, effects)
-           e (received_at, tenant, stream, campaign, kind, class, verification, effect)
-     WHERE e.kind IN ('bounce', 'complaint') AND e.effect <> 'flood'
+    SELECT (g.hour AT TIME ZONE 'UTC')::date, g.tenant, g.stream, g.campaign, g.kind, g.class, sum(g.events),
+           sum(g.suppressed), min(g.first_at), max(g.last_at)
+      FROM unnest(groups) g
+     WHERE g.kind IN ('bounce', 'complaint')
      GROUP BY 1, 2, 3, 4, 5, 6
      ORDER BY 1, 2, 3, 4, 5, 6
     ON CONFLICT (day, tenant, stream, campaign, kind, class) DO UPDATE
@@ -332,13 +362,10 @@ BEGIN
            first_at = least(c.first_at, excluded.first_at), last_at = greatest(c.last_at, excluded.last_at);
 
     INSERT INTO bouncemx.rule_daily AS r (day, tenant, stream, rule, category, events, verified, suppressed, last_at)
-    SELECT (e.received_at AT TIME ZONE 'UTC')::date, e.tenant, e.stream, coalesce(e.rule, ''),
-           coalesce(e.category, ''), count(*),
-           count(*) FILTER (WHERE bouncemx.is_verified(e.verification::bouncemx.verification)),
-           count(*) FILTER (WHERE e.effect IN ('suppressed', 'pending')), max(e.received_at)
-      FROM unnest(e_received_at, e_tenant, e_stream, e_rule, e_kind, e_category, e_verification, effects)
-           e (received_at, tenant, stream, rule, kind, category, verification, effect)
-     WHERE e.kind IN ('bounce', 'delayed') AND e.effect <> 'flood'
+    SELECT (g.hour AT TIME ZONE 'UTC')::date, g.tenant, g.stream, g.rule, g.category, sum(g.events), sum(g.verified),
+           sum(g.suppressed), max(g.last_at)
+      FROM unnest(groups) g
+     WHERE g.kind IN ('bounce', 'delayed')
      GROUP BY 1, 2, 3, 4, 5
      ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (day, tenant, stream, rule, category) DO UPDATE
