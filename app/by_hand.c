@@ -1,5 +1,7 @@
 #include "app/by_hand.h"
 
+#include "app/time_text.h"
+
 #include "base/clock.h"
 
 #include <errno.h>
@@ -52,38 +54,6 @@ int by_hand_word(const struct command_line *l, const char *option, const char *w
                         STR_ARG(str_sub(given, 0, 64)), words);
 }
 
-bool by_hand_moment(struct str text, int64_t *ret)
-{
-    static const char form[] = "dddd-dd-ddTdd:dd:dd";
-    unsigned part[6] = {0};
-    size_t at = 0, i = 0;
-    uint32_t day;
-    for (; i < text.n && i < sizeof(form) - 1; i++) {
-        bool blank = form[i] == 'T' && text.p[i] == ' ';
-        if (form[i] == 'd' ? !ascii_is_digit(text.p[i]) : text.p[i] != form[i] && !blank)
-            return false;
-        if (form[i] == 'd')
-            part[at] = part[at] * 10 + (unsigned)(text.p[i] - '0');
-        else
-            at++;
-    }
-    if ((i != 10 && i != sizeof(form) - 1) || !clock_day_read(str_sub(text, 0, 10), &day) ||
-        part[3] > 23 || part[4] > 59 || part[5] > 59)
-        return false;
-    int64_t t = day * CLOCK_DAY + ((part[3] * 60 + part[4]) * 60 + part[5]) * CLOCK_SECOND;
-    if (i > 10 && i < text.n && text.p[i] == '.') {
-        int64_t unit = CLOCK_SECOND / 10;
-        for (i++; i < text.n && ascii_is_digit(text.p[i]); i++, unit /= 10)
-            t += (text.p[i] - '0') * unit;
-    }
-    struct str zone = str_from(text, i);
-    if (zone.n && !str_eq(zone, STR("Z")) && !str_eq(zone, STR("+00:00")) &&
-        !str_eq(zone, STR("+00")))
-        return false;
-    *ret = t;
-    return true;
-}
-
 int by_hand_expires(const struct command_line *l, int64_t now, char text[24], struct str *ret)
 {
     const char *given = command_value(l, "--expires");
@@ -91,7 +61,7 @@ int by_hand_expires(const struct command_line *l, int64_t now, char text[24], st
     *ret = (struct str){NULL, 0};
     if (!given)
         return 0;
-    if (!by_hand_moment(str_c(given), &t)) {
+    if (!time_text_read(str_c(given), &t)) {
         if (strchr(given, '-'))
             return command_fail(l, -EINVAL,
                                 "--expires: %.64s: expected a day such as 2026-01-31, a time such "

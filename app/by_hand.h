@@ -33,9 +33,6 @@ int by_hand_word(const struct command_line *l, const char *option, const char *w
 /* --expires: a day or time in UTC, or how long from now; absent: never. text holds it. */
 int by_hand_expires(const struct command_line *l, int64_t now, char text[24], struct str *ret);
 
-/* "2026-01-31" or "2026-01-31T08:09:10Z", also with a fraction of the second. */
-bool by_hand_moment(struct str text, int64_t *ret);
-
 /* Where lines come from; place is "FILE:12: " of the line at hand, empty for an argument. */
 struct by_hand_lines {
     const struct command_line *line;

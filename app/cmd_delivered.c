@@ -1,6 +1,7 @@
 /* delivered: deliveries that the sender tells, which let soft bounces before them count no longer.
  */
 #include "app/by_hand.h"
+#include "app/time_text.h"
 #include "app/progress.h"
 #include "base/address.h"
 #include "base/buf.h"
@@ -103,7 +104,7 @@ static int one(struct told *t, const char *place, bool argument, struct str text
         refuse(t, place, text, "expected address,time[,stream[,tenant]]");
     else if (str_is_absent(key))
         refuse(t, place, f[0], "expected an address such as user@example.com");
-    else if (n > 1 && !by_hand_moment(f[1], &when))
+    else if (n > 1 && !time_text_read(f[1], &when))
         refuse(t, place, f[1], "expected a time such as 2026-01-31T08:09:10Z");
     else if (when > clock_now() + CLOCK_DAY)
         refuse(t, place, f[1], "is still to come");
