@@ -1,6 +1,6 @@
 /* replay.h - events that were read again: how they would be stored, and their new verdicts written.
  *
- * Behind it: bouncemx.replay_apply (migrations/0022_replay.sql). Errors: those of db.h. */
+ * Behind it: bouncemx.replay_apply (migrations/0028_replay.sql). Errors: those of db.h. */
 #ifndef DB_REPLAY_H
 #define DB_REPLAY_H
 

@@ -379,6 +379,8 @@ COMMENT ON COLUMN bouncemx.feed_state.since IS 'When the epoch began.';
 
 CREATE FUNCTION bouncemx.suppression_inserted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    replayed_by text := nullif(current_setting('bouncemx.replay', true), '');
 BEGIN
     INSERT INTO bouncemx.suppression_change (
         address_hash, op, address_key, address, tenant, scope, stream, state, origin, kind, class,
@@ -386,13 +388,14 @@ BEGIN
         expires_at, reason, actor)
     SELECT bouncemx.address_hash(n.address_key), 'add', n.address_key, n.address, n.tenant, n.scope,
            n.stream, n.state, n.origin, n.kind, n.class, n.category, n.confidence, n.rule,
-           n.mx_operator, n.status, n.evidence_text, n.event_id, n.event_at, n.expires_at, n.reason,
-           coalesce(n.actor, CASE n.origin WHEN 'event' THEN 'policy' ELSE bouncemx.actor() END)
+           n.mx_operator, n.status, n.evidence_text, n.event_id, n.event_at, n.expires_at,
+           coalesce(n.reason, CASE WHEN replayed_by IS NOT NULL THEN current_setting('bouncemx.reason', true) END),
+           coalesce(n.actor, CASE n.origin WHEN 'event' THEN coalesce(replayed_by, 'policy') ELSE bouncemx.actor() END)
       FROM fresh n
      ORDER BY n.address_key, n.tenant, n.scope, n.stream;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION bouncemx.suppression_inserted() IS 'Trigger of suppression: new rows become changes.';
+COMMENT ON FUNCTION bouncemx.suppression_inserted() IS 'Trigger of suppression: new rows become changes. The setting bouncemx.replay names who replays, in place of policy.';
 
 CREATE FUNCTION bouncemx.suppression_updated() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -119,50 +119,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION bouncemx.score_without(bouncemx.address_score, date[]) IS 'A score without some of its days, counted anew.';
 
--- ---- the list notes who replays ----------------------------------------------------------------
-
--- As in 0012, but that a replay is named: its actor in place of policy, and its reason.
-CREATE OR REPLACE FUNCTION bouncemx.suppression_inserted() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    replayed_by text := nullif(current_setting('bouncemx.replay', true), '');
-BEGIN
-    INSERT INTO bouncemx.suppression_change (
-        address_hash, op, address_key, address, tenant, scope, stream, state, origin, kind, class,
-        category, confidence, rule, mx_operator, status, evidence_text, event_id, event_at,
-        expires_at, reason, actor)
-    SELECT bouncemx.address_hash(n.address_key), 'add', n.address_key, n.address, n.tenant, n.scope,
-           n.stream, n.state, n.origin, n.kind, n.class, n.category, n.confidence, n.rule,
-           n.mx_operator, n.status, n.evidence_text, n.event_id, n.event_at, n.expires_at,
-           coalesce(n.reason, CASE WHEN replayed_by IS NOT NULL THEN current_setting('bouncemx.reason', true) END),
-           coalesce(n.actor, CASE n.origin WHEN 'event' THEN coalesce(replayed_by, 'policy') ELSE bouncemx.actor() END)
-      FROM fresh n
-     ORDER BY n.address_key, n.tenant, n.scope, n.stream;
-    RETURN NULL;
-END $$;
-
--- As in 0014, but that a replay pardons nobody: it takes back only what its own events did.
-CREATE OR REPLACE FUNCTION bouncemx.suppression_pardoned() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF coalesce(nullif(current_setting('bouncemx.op', true), ''), 'remove') <> 'remove'
-       OR nullif(current_setting('bouncemx.replay', true), '') IS NOT NULL THEN
-        RETURN NULL;
-    END IF;
-    UPDATE bouncemx.address_score s
-       SET days = '{}', points = '{}', score = 0, past = s.times, holds_until = NULL,
-           delivered_at = greatest(s.delivered_at, s.last_at)
-      FROM stale o
-     WHERE s.address_key = o.address_key AND s.stream = o.stream
-       AND (o.scope = 'global' OR s.tenant = o.tenant);
-    DELETE FROM bouncemx.strike s USING stale o
-     WHERE s.address_key = o.address_key AND (o.scope = 'global' OR s.tenant = o.tenant)
-       AND CASE o.scope WHEN 'stream' THEN right(s.line, length(o.stream) + 1) = ' ' || o.stream
-                        ELSE position(' ' IN s.line) = 0 END;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION bouncemx.suppression_pardoned() IS 'Trigger of suppression: of an address that is taken off, strikes and soft bounces before it do not count any more; the place on the ladder stays. Not for rows whose time is over, nor for those that a replay takes off.';
-
 -- ---- taking back, and acting anew --------------------------------------------------------------
 
 CREATE FUNCTION bouncemx.replay_lock(touched bouncemx.event[]) RETURNS void

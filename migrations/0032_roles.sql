@@ -16,7 +16,7 @@ BEGIN ATOMIC
         -- What `status` and `drain` of an MX host ask.
         ('lanes|counts|unmatched|maintenance_shown|feed_position', '{writer,reader,admin}', true),
         -- Reading. With the caller's own rights, so that they can become a part of his query.
-        ('volumes|suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|events_counted|actor|allowed_list|weeks_kept',
+        ('volumes|suppressions|suppression_of|suppressed|is_suppressed|check_keys|check_addresses|is_allowed|events|event_of|set_aside_list|exported|report_.*|(events|words)_counted|actor|allowed_list|weeks_kept',
          '{reader,admin}', false),
         ('feed_(home|is_home|cursor|place|fresh|after)', '{reader,admin}', false),
         ('erased_of|erasures_of|is_erased|policy_(run|with|preview)', '{reader,admin}', true),
