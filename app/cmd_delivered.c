@@ -1,8 +1,8 @@
 /* delivered: deliveries that the sender tells, which let soft bounces before them count no longer.
  */
 #include "app/by_hand.h"
-#include "app/time_text.h"
 #include "app/progress.h"
+#include "app/time_text.h"
 #include "base/address.h"
 #include "base/buf.h"
 #include "base/clock.h"
